@@ -1,0 +1,1 @@
+"""The real servers (Triton, NATS, PostgreSQL) from their wheels, on loopback."""
