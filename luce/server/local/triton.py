@@ -1,0 +1,214 @@
+"""Triton from the `nvidia-pytriton` wheel: its backend directory, its environment, its command line.
+
+The wheel carries the server binary, its shared libraries, the Python backend and one stub per Python version, but not
+in the layout that Triton looks for. `build_backend_directory` copies them, and the backends of this repository, into
+one folder; `triton_process` composes the command. Loopback only, no GPU needed, no auto-completed configuration.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from luce.server.local.process import ProcessSpec, http_probe
+
+PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+LIBPYTHON = f"libpython{PYTHON_VERSION}.so.1.0"
+
+LOOPBACK = "127.0.0.1"
+"""The only address the local server listens on: Triton has no authentication of its own."""
+
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "CUDA_VISIBLE_DEVICES")
+"""Variables of our own environment that the server gets; nothing else leaks into it."""
+
+
+class TritonNotInstalled(RuntimeError):
+    """A piece that the local Triton needs is missing on this machine; the message says what to install."""
+
+
+@dataclass(frozen=True, slots=True)
+class TritonWheel:
+    """Where the parts of the `nvidia-pytriton` wheel lie."""
+
+    server: Path
+    libraries: Path
+    python_backend: Path
+    stub: Path
+
+    @classmethod
+    def find(cls) -> TritonWheel:
+        """Locate the wheel without importing it. Raises `TritonNotInstalled` when a part is missing."""
+        spec = importlib.util.find_spec("pytriton")
+        if spec is None or not spec.submodule_search_locations:
+            raise TritonNotInstalled("nvidia-pytriton is not installed: pip install 'luce[local]'")
+        package = Path(spec.submodule_search_locations[0])
+        root = package / "tritonserver"
+        wheel = cls(
+            server=root / "bin" / "tritonserver",
+            libraries=package.parent / "nvidia_pytriton.libs",
+            python_backend=root / "backends" / "python",
+            stub=root / "python_backend_stubs" / PYTHON_VERSION / "triton_python_backend_stub",
+        )
+        for part in (wheel.server, wheel.libraries, wheel.python_backend, wheel.stub):
+            if not part.exists():
+                raise TritonNotInstalled(f"nvidia-pytriton lacks {part.name} for Python {PYTHON_VERSION} ({part})")
+        return wheel
+
+
+def libpython_directory() -> Path:
+    """The directory of libpython, which the stub of the Python backend links.
+
+    Raises `TritonNotInstalled`, naming the system package, where this Python was built without a shared library.
+    """
+    variables = [sysconfig.get_config_var(name) for name in ("LIBDIR", "LIBPL")]
+    multiarch = sysconfig.get_config_var("MULTIARCH") or "x86_64-linux-gnu"
+    system = [f"/usr/lib/{multiarch}", f"/lib/{multiarch}", "/usr/lib64", "/usr/lib", "/usr/local/lib"]
+    for directory in [*variables, f"{sys.base_prefix}/lib", *system]:
+        if directory and (Path(directory) / LIBPYTHON).exists():
+            return Path(directory)
+    raise TritonNotInstalled(
+        f"{LIBPYTHON} was not found: on Debian or Ubuntu run `apt-get install libpython{PYTHON_VERSION}`; "
+        "with pyenv rebuild Python with --enable-shared"
+    )
+
+
+def build_backend_directory(target: Path, backends: Sequence[Path], wheel: TritonWheel | None = None) -> Path:
+    """Copy the Python backend of the wheel and the doors of our python-based backends into `target`, and return it.
+
+    Copies, because Triton refuses a backend library whose real path lies outside of the backend directory. Of our
+    backends only `model.py` is needed here: it imports the rest as the package `backends`.
+
+    Args:
+        target: folder to fill; it is created, and files in it are renewed.
+        backends: folders with a `model.py`; a folder's name is the `backend` that a model configuration names.
+        wheel: the parts of the wheel; found when left out.
+    """
+    wheel = wheel or TritonWheel.find()
+    python = target / "python"
+    python.mkdir(parents=True, exist_ok=True)
+    for part in (*wheel.python_backend.iterdir(), wheel.stub):
+        if part.is_file():
+            _copy(part, python / part.name)
+    for backend in backends:
+        if not (backend / "model.py").is_file():
+            raise FileNotFoundError(f"{backend} is no python-based backend: it has no model.py")
+        (target / backend.name).mkdir(exist_ok=True)
+        _copy(backend / "model.py", target / backend.name / "model.py")
+    return target
+
+
+def _copy(source: Path, target: Path) -> None:
+    # Written aside and renamed: a server that runs from this folder keeps the file that it has open.
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.copy2(source, aside)
+    aside.replace(target)
+
+
+@dataclass(frozen=True, slots=True)
+class TritonOptions:
+    """What differs from one local Triton to the next.
+
+    Attributes:
+        model_repository: folder of models.
+        backends: python-based backends to install beside the wheel's Python backend.
+        state: folder for the backend directory; it is created.
+        source_root: folder that holds the packages `backends` and `luce`, put on the Python path of the backends.
+        http_port: HTTP port (health, metadata).
+        grpc_port: gRPC port (inference).
+        metrics_port: Prometheus port.
+        models: names to load; None loads every model of the repository and fixes the set (control mode "none").
+        threads: the one budget of compute threads that ONNX Runtime sessions take theirs from.
+        exit_timeout_s: how long requests under way may go on after SIGTERM, in seconds.
+        start_timeout_s: how long loading and warming may take, in seconds.
+        verbose: log level of the server; 0 is quiet, 1 tells each request.
+        extra_env: further environment for server and backends.
+    """
+
+    model_repository: Path
+    backends: Sequence[Path]
+    state: Path
+    source_root: Path
+    http_port: int
+    grpc_port: int
+    metrics_port: int
+    models: Sequence[str] | None = None
+    threads: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
+    exit_timeout_s: int = 20
+    start_timeout_s: float = 90.0
+    verbose: int = 0
+    extra_env: Mapping[str, str] = field(default_factory=dict)
+
+
+def triton_arguments(options: TritonOptions, server: Path, backend_directory: Path) -> list[str]:
+    """The command line of the server."""
+    arguments = [
+        str(server),
+        f"--model-repository={options.model_repository.resolve()}",
+        f"--backend-directory={backend_directory.resolve()}",
+        f"--http-address={LOOPBACK}",
+        f"--http-port={options.http_port}",
+        "--http-thread-count=2",
+        f"--grpc-address={LOOPBACK}",
+        f"--grpc-port={options.grpc_port}",
+        "--grpc-infer-allocation-pool-size=16",
+        "--grpc-keepalive-permit-without-calls=true",
+        f"--metrics-address={LOOPBACK}",
+        f"--metrics-port={options.metrics_port}",
+        "--allow-gpu-metrics=false",
+        "--strict-readiness=true",
+        "--exit-on-error=true",
+        "--disable-auto-complete-config",
+        f"--exit-timeout-secs={options.exit_timeout_s}",
+        f"--log-verbose={options.verbose}",
+        "--log-format=ISO8601",
+        # Regions of shared memory between server and backend process: they grow on demand.
+        "--backend-config=python,shm-default-byte-size=1048576",
+        "--backend-config=python,shm-growth-byte-size=1048576",
+        f"--backend-config=python,stub-timeout-seconds={int(options.start_timeout_s)}",
+        "--backend-config=default-max-batch-size=0",
+    ]
+    if options.models is None:
+        return [*arguments, "--model-control-mode=none"]
+    return [*arguments, "--model-control-mode=explicit", *(f"--load-model={name}" for name in options.models)]
+
+
+def triton_environment(options: TritonOptions, libraries: Path) -> dict[str, str]:
+    """The whole environment of server and backend processes."""
+    site_packages = sysconfig.get_paths()["purelib"]
+    return {
+        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        "LD_LIBRARY_PATH": os.pathsep.join([str(libraries), str(libpython_directory())]),
+        # The stub embeds Python and knows nothing of the virtual environment that we run in.
+        "PYTHONHOME": os.pathsep.join(dict.fromkeys([sys.base_prefix, sys.base_exec_prefix])),
+        "PYTHONPATH": os.pathsep.join([str(options.source_root.resolve()), site_packages]),
+        "PYTHONUNBUFFERED": "1",
+        "LUCE_TRITON_THREADS": str(options.threads),
+        # NumPy's own pools would come on top of the budget, one per backend process.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        # Two allocation arenas instead of eight per core: a dozen processes stay small.
+        "MALLOC_ARENA_MAX": "2",
+        **options.extra_env,
+    }
+
+
+def triton_process(options: TritonOptions, wheel: TritonWheel | None = None) -> ProcessSpec:
+    """Prepare the state folder and describe the server process; it is ready when every model is loaded and warm."""
+    wheel = wheel or TritonWheel.find()
+    options.state.mkdir(parents=True, exist_ok=True)
+    directory = build_backend_directory(options.state / "backends", options.backends, wheel)
+    return ProcessSpec(
+        name="triton",
+        argv=triton_arguments(options, wheel.server, directory),
+        env=triton_environment(options, wheel.libraries),
+        cwd=options.state,
+        ready=http_probe(f"http://{LOOPBACK}:{options.http_port}/v2/health/ready"),
+        start_timeout_s=options.start_timeout_s,
+        stop_timeout_s=options.exit_timeout_s + 5.0,
+    )
