@@ -11,7 +11,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 ReadinessProbe = Callable[[], Awaitable[bool]]
-"""Answers within about a second: True when the process can take work, False while it starts or when it cannot be reached."""
+"""Answers within about a second: True when the process can take work, False while it starts or cannot be reached."""
 
 
 @dataclass(frozen=True, slots=True)
