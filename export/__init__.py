@@ -1,0 +1,1 @@
+"""Published checkpoints and studio models to a Triton model repository."""
