@@ -1,0 +1,84 @@
+# Every target sets up what it needs. `make` alone lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+UV_VERSION := 0.13.8
+TORCH_VERSION := 2.13.0
+SOURCES := luce gateway services backends export training loadtests tests examples
+PROTOS := $(sort $(wildcard protos/luce/v1/*.proto))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-train lock demo up down test test-all test-report lint format type proto proto-check bench clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/.base: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "no virtual environment could be made: on Debian or Ubuntu install python3-venv"; exit 1; }
+	@$(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+	$(UV) pip install -q --python $(BIN)/python --no-deps -r requirements.lock
+	$(UV) pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+$(VENV)/.torch: $(VENV)/.base
+	$(BIN)/pip install -q --disable-pip-version-check torch==$(TORCH_VERSION)
+	@touch $@
+
+setup: $(VENV)/.base  ## Make the virtual environment, with everything but torch
+
+setup-train: $(VENV)/.torch  ## The same with torch, for export, training and their tests
+
+lock: $(VENV)/.base  ## Pin every requirement again, after a change of pyproject.toml
+	$(UV) pip compile -q --python-version 3.11 --python-platform x86_64-manylinux_2_35 --all-extras \
+	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+	@sed -i '/never/d' requirements.lock
+
+demo: setup  ## From real music to pictures, on the real servers, with progress on the screen
+	@$(BIN)/python -m examples.demo
+
+up: setup  ## Start the whole stack on this machine
+	@$(BIN)/luce up
+
+down: setup  ## Stop it
+	@$(BIN)/luce down
+
+test: setup  ## The default tests, on the real servers
+	$(BIN)/pytest
+
+test-all: setup-train  ## Every test, the slow ones and those of export and training too
+	$(BIN)/pytest -m "slow or not slow" --durations=15
+
+lint: setup  ## Style and common mistakes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup  ## Mend what can be mended by itself
+	$(BIN)/ruff check -q --fix .
+	$(BIN)/ruff format -q .
+
+type: setup-train  ## Types, strictly
+	$(BIN)/mypy $(wildcard $(SOURCES))
+
+node_modules/.bin/buf: package.json package-lock.json
+	npm ci --silent
+	@touch $@
+
+proto: setup  ## Generate Python from the contracts
+	@rm -f luce/v1/*_pb2*
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iprotos --python_out=. --grpc_python_out=. \
+	  --mypy_out=quiet:. --mypy_grpc_out=quiet:. $(PROTOS)
+
+proto-check: proto node_modules/.bin/buf  ## The contracts are clean, compatible, and the generated code is theirs
+	node_modules/.bin/buf lint
+	node_modules/.bin/buf breaking --against protos/released.binpb
+	@git diff --exit-code --stat -- luce/v1 || { echo "luce/v1 is not what the protos generate: run make proto"; exit 1; }
+	@test -z "$$(git status --porcelain -- luce/v1)" || { echo "luce/v1 holds files git does not know"; exit 1; }
+
+bench: setup  ## Measure the figures of docs/results.md again
+	$(BIN)/python -m loadtests.run
+
+clean:  ## Remove what was built here (the virtual environment, the state of the stack)
+	rm -rf $(VENV) .luce node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
