@@ -99,7 +99,7 @@ def _ode_to_joy() -> Score:
     first, second = a + "F#4:1.5 E4:0.5 E4:2 ", a + "E4:1.5 D4:0.5 D4:2 "
     middle = "E4 E4 F#4 D4 E4 F#4:0.5 G4:0.5 F#4 D4 E4 F#4:0.5 G4:0.5 F#4 E4 D4 E4 A3:2 "
     melody = first + second + middle + second
-    chords = "D A D A D A D A A A A A D A D D".split()
+    chords = "DADADADAAAAADADD"  # one a bar
     tones = {"D": "D3 F#3 A3 D4", "A": "C#3 E3 A3 E4"}
     notes = list(_line(melody, 0, 0.72, STRINGS)) + list(_line(melody, 0, 0.6, STRINGS, 12))
     notes += [note for note in _line(melody, 0, 0.78, TRUMPET, 12) if note.start >= 32.0]
