@@ -7,6 +7,7 @@ one folder; `triton_process` composes the command. Loopback only, no GPU needed,
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -20,6 +21,13 @@ from luce.server.local.process import ProcessSpec, http_probe
 
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 LIBPYTHON = f"libpython{PYTHON_VERSION}.so.1.0"
+
+STUB_PACKAGES = Path(sys.prefix) / "lib" / "triton-python"
+"""Packages for the backends alone. The wheel's stub was built before NumPy 2 and reads its arrays wrongly (it copies
+nothing and says nothing), so the backends get a NumPy 1 of their own beside the environment's NumPy 2."""
+
+STUB_NUMPY = "numpy==1.26.4"
+"""The last NumPy that the stub of the wheel understands."""
 
 LOOPBACK = "127.0.0.1"
 """The only address the local server listens on: Triton has no authentication of its own."""
@@ -76,6 +84,21 @@ def libpython_directory() -> Path:
         f"{LIBPYTHON} was not found: on Debian or Ubuntu run `apt-get install libpython{PYTHON_VERSION}`; "
         "with pyenv rebuild Python with --enable-shared"
     )
+
+
+def stub_packages() -> list[Path]:
+    """Directories to put before site-packages on the Python path of the backends.
+
+    Raises `TritonNotInstalled`, telling the command, where only a NumPy is installed that the stub cannot use.
+    """
+    if int(importlib.metadata.version("numpy").split(".")[0]) < 2:
+        return []
+    if not any(STUB_PACKAGES.glob("numpy-1.*.dist-info")):
+        raise TritonNotInstalled(
+            f"the backends of Triton need {STUB_NUMPY} beside the environment's own NumPy: "
+            f"run `{sys.executable} -m pip install --no-deps --target {STUB_PACKAGES} {STUB_NUMPY}`"
+        )
+    return [STUB_PACKAGES]
 
 
 def build_backend_directory(target: Path, backends: Sequence[Path], wheel: TritonWheel | None = None) -> Path:
@@ -186,7 +209,7 @@ def triton_environment(options: TritonOptions, libraries: Path) -> dict[str, str
         "LD_LIBRARY_PATH": os.pathsep.join([str(libraries), str(libpython_directory())]),
         # The stub embeds Python and knows nothing of the virtual environment that we run in.
         "PYTHONHOME": os.pathsep.join(dict.fromkeys([sys.base_prefix, sys.base_exec_prefix])),
-        "PYTHONPATH": os.pathsep.join([str(options.source_root.resolve()), site_packages]),
+        "PYTHONPATH": os.pathsep.join(map(str, [*stub_packages(), options.source_root.resolve(), site_packages])),
         "PYTHONUNBUFFERED": "1",
         "LUCE_TRITON_THREADS": str(options.threads),
         # NumPy's own pools would come on top of the budget, one per backend process.
