@@ -1,0 +1,9 @@
+"""A job's life on JetStream: accepted, queued, run, watched, cancelled."""
+
+from __future__ import annotations
+
+from luce.server.jobs.context import JobContext
+from luce.server.jobs.front import Jobs
+from luce.server.jobs.worker import JobHandler, JobWorker
+
+__all__ = ["JobContext", "JobHandler", "JobWorker", "Jobs"]
