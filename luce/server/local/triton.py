@@ -29,6 +29,14 @@ nothing and says nothing), so the backends get a NumPy 1 of their own beside the
 STUB_NUMPY = "numpy==1.26.4"
 """The last NumPy that the stub of the wheel understands."""
 
+DOOR = """import sys
+
+sys.path[:0] = {path!r}
+
+from backends.{name}.model import TritonPythonModel
+"""
+"""What stands in the backend directory for each of our backends."""
+
 LOOPBACK = "127.0.0.1"
 """The only address the local server listens on: Triton has no authentication of its own."""
 
@@ -101,15 +109,19 @@ def stub_packages() -> list[Path]:
     return [STUB_PACKAGES]
 
 
-def build_backend_directory(target: Path, backends: Sequence[Path], wheel: TritonWheel | None = None) -> Path:
-    """Copy the Python backend of the wheel and the doors of our python-based backends into `target`, and return it.
+def build_backend_directory(
+    target: Path, backends: Sequence[str], source_root: Path, wheel: TritonWheel | None = None
+) -> Path:
+    """Put the Python backend of the wheel and doors to our python-based backends into `target`, and return it.
 
-    Copies, because Triton refuses a backend library whose real path lies outside of the backend directory. Of our
-    backends only `model.py` is needed here: it imports the rest as the package `backends`.
+    The wheel's files are copied, because Triton refuses a library whose real path lies outside of the backend
+    directory. The stub embeds an isolated Python: it knows neither our virtual environment nor `PYTHONPATH`, so each
+    door sets the module path before anything else is imported.
 
     Args:
         target: folder to fill; it is created, and files in it are renewed.
-        backends: folders with a `model.py`; a folder's name is the `backend` that a model configuration names.
+        backends: names of modules `backends.<name>.model`; a name is the `backend` that a model configuration gives.
+        source_root: folder that holds the packages `backends` and `luce`.
         wheel: the parts of the wheel; found when left out.
     """
     wheel = wheel or TritonWheel.find()
@@ -117,19 +129,23 @@ def build_backend_directory(target: Path, backends: Sequence[Path], wheel: Trito
     python.mkdir(parents=True, exist_ok=True)
     for part in (*wheel.python_backend.iterdir(), wheel.stub):
         if part.is_file():
-            _copy(part, python / part.name)
-    for backend in backends:
-        if not (backend / "model.py").is_file():
-            raise FileNotFoundError(f"{backend} is no python-based backend: it has no model.py")
-        (target / backend.name).mkdir(exist_ok=True)
-        _copy(backend / "model.py", target / backend.name / "model.py")
+            _replace(python / part.name, part)
+    path = [str(entry) for entry in (*stub_packages(), source_root.resolve(), sysconfig.get_paths()["purelib"])]
+    for name in backends:
+        if not (source_root / "backends" / name / "model.py").is_file():
+            raise FileNotFoundError(f"no python-based backend {name!r} under {source_root / 'backends'}")
+        (target / name).mkdir(exist_ok=True)
+        _replace(target / name / "model.py", DOOR.format(path=path, name=name))
     return target
 
 
-def _copy(source: Path, target: Path) -> None:
+def _replace(target: Path, content: Path | str) -> None:
     # Written aside and renamed: a server that runs from this folder keeps the file that it has open.
     aside = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.copy2(source, aside)
+    if isinstance(content, Path):
+        shutil.copy2(content, aside)
+    else:
+        aside.write_text(content)
     aside.replace(target)
 
 
@@ -139,12 +155,12 @@ class TritonOptions:
 
     Attributes:
         model_repository: folder of models.
-        backends: python-based backends to install beside the wheel's Python backend.
         state: folder for the backend directory; it is created.
-        source_root: folder that holds the packages `backends` and `luce`, put on the Python path of the backends.
+        source_root: folder that holds the packages `backends` and `luce`.
         http_port: HTTP port (health, metadata).
         grpc_port: gRPC port (inference).
         metrics_port: Prometheus port.
+        backends: our python-based backends to install beside the wheel's Python backend.
         models: names to load; None loads every model of the repository and fixes the set (control mode "none").
         threads: the one budget of compute threads that ONNX Runtime sessions take theirs from.
         exit_timeout_s: how long requests under way may go on after SIGTERM, in seconds.
@@ -154,12 +170,12 @@ class TritonOptions:
     """
 
     model_repository: Path
-    backends: Sequence[Path]
     state: Path
     source_root: Path
     http_port: int
     grpc_port: int
     metrics_port: int
+    backends: Sequence[str] = ("onnxruntime", "diffusion")
     models: Sequence[str] | None = None
     threads: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     exit_timeout_s: int = 20
@@ -203,14 +219,9 @@ def triton_arguments(options: TritonOptions, server: Path, backend_directory: Pa
 
 def triton_environment(options: TritonOptions, libraries: Path) -> dict[str, str]:
     """The whole environment of server and backend processes."""
-    site_packages = sysconfig.get_paths()["purelib"]
     return {
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         "LD_LIBRARY_PATH": os.pathsep.join([str(libraries), str(libpython_directory())]),
-        # The stub embeds Python and knows nothing of the virtual environment that we run in.
-        "PYTHONHOME": os.pathsep.join(dict.fromkeys([sys.base_prefix, sys.base_exec_prefix])),
-        "PYTHONPATH": os.pathsep.join(map(str, [*stub_packages(), options.source_root.resolve(), site_packages])),
-        "PYTHONUNBUFFERED": "1",
         "LUCE_TRITON_THREADS": str(options.threads),
         # NumPy's own pools would come on top of the budget, one per backend process.
         "OMP_NUM_THREADS": "1",
@@ -225,7 +236,7 @@ def triton_process(options: TritonOptions, wheel: TritonWheel | None = None) -> 
     """Prepare the state folder and describe the server process; it is ready when every model is loaded and warm."""
     wheel = wheel or TritonWheel.find()
     options.state.mkdir(parents=True, exist_ok=True)
-    directory = build_backend_directory(options.state / "backends", options.backends, wheel)
+    directory = build_backend_directory(options.state / "backends", options.backends, options.source_root, wheel)
     return ProcessSpec(
         name="triton",
         argv=triton_arguments(options, wheel.server, directory),
