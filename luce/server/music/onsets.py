@@ -1,0 +1,70 @@
+"""Where notes begin: the onset envelope and its peaks."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.ndimage
+
+from luce.server.music.spectra import SAMPLE_RATE, FloatArray, frame_count, magnitude_blocks, mel_filters
+
+#: Frames of 2048 samples every 512 samples: 43.07 a second.
+ONSET_FFT = 2048
+ONSET_HOP = 512
+ONSET_FRAMES_PER_SECOND = SAMPLE_RATE / ONSET_HOP
+
+_BANDS, _LOW_HZ, _HIGH_HZ = 40, 40.0, 10000.0
+#: Levels further below the loudest band, or quieter than this, count as silence (dB).
+_RELATIVE_FLOOR_DB, _ABSOLUTE_FLOOR_DB = -55.0, -85.0
+#: A rise is measured over two frames (46 ms), for the window smears an attack over four.
+_LAG = 2
+#: The largest rise that one band may contribute, in dB.
+_LARGEST_RISE_DB = 20.0
+#: An onset stands this much above the median of its surroundings, in dB of mean rise.
+_LEAST_RISE_DB = 1.2
+
+
+def band_levels(samples: FloatArray) -> FloatArray:
+    """Levels of 40 mel bands in dB of full scale, (T, 40) float32, at 43.07 frames a second."""
+    filters = mel_filters(_BANDS, ONSET_FFT, _LOW_HZ, _HIGH_HZ)
+    levels = np.empty((frame_count(samples.size, ONSET_HOP), _BANDS), np.float32)
+    for first, magnitude in magnitude_blocks(samples, ONSET_FFT, ONSET_HOP):
+        power = np.square(magnitude) @ filters
+        levels[first : first + len(power)] = 10 * np.log10(np.maximum(power, 1e-12))
+    return levels
+
+
+def onset_envelope(levels: FloatArray) -> FloatArray:
+    """Mean rise of the bands' levels in dB, (T,) float32, not negative.
+
+    Spectral flux on a log scale with a maximum filter over neighbouring bands, which keeps vibrato from passing for
+    onsets (Böck & Widmer 2013, "Maximum filter vibrato suppression for onset detection").
+    """
+    floor = max(float(levels.max()) + _RELATIVE_FLOOR_DB, _ABSOLUTE_FLOOR_DB)
+    heard = np.maximum(levels, floor)
+    before = scipy.ndimage.maximum_filter1d(heard, 3, axis=1)
+    rise = np.zeros_like(heard)
+    rise[_LAG:] = np.clip(heard[_LAG:] - before[:-_LAG], 0, _LARGEST_RISE_DB)
+    # What sounds in the very first frames began there.
+    rise[:_LAG] = np.clip(heard[:_LAG] - floor, 0, _LARGEST_RISE_DB)
+    result: FloatArray = rise.mean(axis=1)
+    return result
+
+
+def pick_onsets(envelope: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Times in seconds and heights in dB of the onsets, each (N,) float32.
+
+    A peak is the largest of the 70 ms around it and stands above the median of its second by 1.2 dB and by twice
+    the median deviation, so that the ripple of noise is not taken for notes.
+    """
+    if envelope.size == 0:
+        return np.zeros(0, np.float32), np.zeros(0, np.float32)
+    second = round(ONSET_FRAMES_PER_SECOND) | 1
+    median = scipy.ndimage.median_filter(envelope, second, mode="nearest")
+    deviation = scipy.ndimage.median_filter(np.abs(envelope - median), second, mode="nearest")
+    is_peak = envelope == scipy.ndimage.maximum_filter1d(envelope, 3)
+    is_peak &= envelope > median + np.maximum(_LEAST_RISE_DB, 2.0 * deviation)
+    frames = np.flatnonzero(is_peak)
+    # A flat top would give two: keep the first of peaks that touch.
+    frames = frames[np.concatenate([[True], np.diff(frames) > 1])] if frames.size else frames
+    times = (frames / ONSET_FRAMES_PER_SECOND).astype(np.float32)
+    return times, (envelope[frames] - median[frames]).astype(np.float32)
