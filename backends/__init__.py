@@ -1,0 +1,1 @@
+"""Triton backends in Python. They run inside Triton's own processes and never import a service."""
