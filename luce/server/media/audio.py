@@ -105,7 +105,11 @@ def probe(data: bytes, settings: MediaSettings | None = None, *, field: str = "a
     media_type = _check_bytes(data, settings, field)
     try:
         with _open(data, media_type, field) as container:
-            return _describe(container, media_type, settings, field)
+            described = _describe(container, media_type, settings, field)
+            if described.codec == "flac":
+                packets = container.demux(container.streams.audio[0])
+                _check_flac(sum(packet.duration or 0 for packet in packets), described, field)
+            return described
     except av.error.FFmpegError as error:
         raise _damaged(field, error) from error
 
@@ -222,6 +226,17 @@ def _check_seconds(duration: float, settings: MediaSettings, field: str) -> None
         raise InvalidArgument(f"{field} lasts {duration:.4f} s; at least {limit}", field=field, limit=limit)
 
 
+def _check_flac(samples: int, described: AudioProbe, field: str) -> None:
+    """Hold the number of samples that are there against the one in the header."""
+    there = samples / described.sample_rate
+    if described.duration_s is not None and there < described.duration_s - 1e-6:
+        raise MalformedMedia(
+            f"{field} is cut short: the flac header promises {described.duration_s:.2f} s, {there:.2f} s are there",
+            field=field,
+            limit="a complete file",
+        )
+
+
 class _Reader:
     """Packets to blocks of float32 samples, counting what was lost and what it costs."""
 
@@ -259,15 +274,8 @@ class _Reader:
                 field=self._field,
                 limit=f"{_MAX_DAMAGE:.0%} damaged packets",
             )
-        promised = self._described.duration_s
-        if self._described.codec == "flac" and promised is not None:
-            there = self._samples / self._described.sample_rate
-            if there < promised - 1e-6:
-                raise MalformedMedia(
-                    f"{self._field} is cut short: the flac header promises {promised:.2f} s, {there:.2f} s are there",
-                    field=self._field,
-                    limit="a complete file",
-                )
+        if self._described.codec == "flac":
+            _check_flac(self._samples, self._described, self._field)
 
     def _frames(self) -> Iterator[av.AudioFrame]:
         until = time.monotonic() + self._settings.decode_timeout_s

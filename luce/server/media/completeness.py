@@ -8,7 +8,7 @@ A container that promises more than there is raises `MalformedMedia`. What is to
 - ogg: the last page is whole and marked as the end of its stream;
 - m4a: every box ends within the file, and the index (`moov`) is there.
 
-A flac file counts its samples in its header; decoding holds them against what came out.
+A flac file counts its samples in its header; `audio` holds them against its packets and against what came out.
 """
 
 from __future__ import annotations

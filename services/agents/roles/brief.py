@@ -1,0 +1,80 @@
+"""What every agent is told: the music, on scales from -1 to 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from luce.v1 import agents_pb2
+
+# A regressor shrinks towards the mean of its data (its predictions vary less than the truth); the agents stretch them
+# back. Close to 1 / r of the music_emotion model.
+EXPRESSION_GAIN: Final = 1.5
+
+_SLOW_BPM, _FAST_BPM = 60.0, 160.0
+_SOFT_LUFS, _LOUD_LUFS = -34.0, -10.0
+_MODE_SHARE: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """The music as the agents see it.
+
+    Attributes:
+        valence: -1..1, stretched.
+        arousal: -1..1, stretched.
+        pace: Tempo from slow (-1) to fast (1); the arousal where there is no clear tempo.
+        power: Loudness from soft (-1) to loud (1).
+        mode: Of the key; None where it is not clear.
+        silent: Nothing was heard.
+    """
+
+    valence: float
+    arousal: float
+    pace: float
+    power: float
+    mode: Literal["major", "minor"] | None = None
+    silent: bool = False
+
+    @property
+    def tonal_valence(self) -> float:
+        """Valence moved a little towards bright in major and dark in minor, -1..1."""
+        shift = {"major": _MODE_SHARE, "minor": -_MODE_SHARE, None: 0.0}[self.mode]
+        return clip(self.valence + shift)
+
+    @property
+    def energy(self) -> float:
+        """How much happens: arousal, pace and power together, -1..1."""
+        return clip(0.5 * self.arousal + 0.3 * self.pace + 0.2 * self.power)
+
+
+def clip(value: float, low: float = -1.0, high: float = 1.0) -> float:
+    """The nearest value in the range."""
+    return max(low, min(high, value))
+
+
+def brief_of(music: agents_pb2.MusicDescription) -> Brief:
+    """The brief of a description.
+
+    Silence is as calm as can be and neither pleasant nor unpleasant.
+    """
+    if music.silent:
+        return Brief(valence=0.0, arousal=-1.0, pace=-1.0, power=-1.0, silent=True)
+    arousal = clip(EXPRESSION_GAIN * music.emotion.arousal)
+    return Brief(
+        valence=clip(EXPRESSION_GAIN * music.emotion.valence),
+        arousal=arousal,
+        pace=_between(music.tempo_bpm, _SLOW_BPM, _FAST_BPM) if music.tempo_bpm > 0 else arousal,
+        power=_between(music.loudness_lufs, _SOFT_LUFS, _LOUD_LUFS),
+        mode=_mode(music.key),
+    )
+
+
+def _between(value: float, low: float, high: float) -> float:
+    return clip(2.0 * (value - low) / (high - low) - 1.0)
+
+
+def _mode(key: str) -> Literal["major", "minor"] | None:
+    if key.endswith("major"):
+        return "major"
+    return "minor" if key.endswith("minor") else None
