@@ -1,1 +1,173 @@
-"""Luce."""
+"""Luce: pictures from music, music from pictures.
+
+    import luce
+
+    with luce.Client() as client:
+        painting = client.paint("song.ogg", seed=7)
+        painting.images[0].save("picture.png")
+
+Names are loaded when they are first used, so that servers, which need only the errors or the emotion, stay small.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from luce._version import __version__
+
+if TYPE_CHECKING:
+    from luce._client import AsyncClient, Client
+    from luce._config import DEFAULT_LIMITS, DEFAULT_RETRY, DEFAULT_TIMEOUT, Limits, Retry, Timeout
+    from luce._events import ImagePainted, JobEvent, MusicHeard, Preview, Progress, PromptWritten, StateChanged
+    from luce._handles import AsyncJobHandle, AsyncJobs, JobHandle, Jobs
+    from luce._requests import PaintOptions
+    from luce._types import (
+        Blob,
+        Embeddings,
+        EmotionPoint,
+        Job,
+        JobState,
+        MusicDescription,
+        PaintedImage,
+        Painting,
+        Picture,
+        Prompt,
+    )
+    from luce.emotion import Emotion
+    from luce.errors import (
+        Cancelled,
+        DeadlineExceeded,
+        FailedPrecondition,
+        IdempotencyMismatch,
+        Internal,
+        InvalidArgument,
+        LuceError,
+        MalformedMedia,
+        NotFound,
+        PayloadTooLarge,
+        PermissionDenied,
+        RequestError,
+        ResourceExhausted,
+        ServiceError,
+        Unauthenticated,
+        Unavailable,
+        Unimplemented,
+        UnsupportedMediaType,
+    )
+
+_HOMES = {
+    "luce._client": ("AsyncClient", "Client"),
+    "luce._config": ("DEFAULT_LIMITS", "DEFAULT_RETRY", "DEFAULT_TIMEOUT", "Limits", "Retry", "Timeout"),
+    "luce._events": (
+        "ImagePainted",
+        "JobEvent",
+        "MusicHeard",
+        "Preview",
+        "Progress",
+        "PromptWritten",
+        "StateChanged",
+    ),
+    "luce._handles": ("AsyncJobHandle", "AsyncJobs", "JobHandle", "Jobs"),
+    "luce._requests": ("PaintOptions",),
+    "luce._types": (
+        "Blob",
+        "Embeddings",
+        "EmotionPoint",
+        "Job",
+        "JobState",
+        "MusicDescription",
+        "PaintedImage",
+        "Painting",
+        "Picture",
+        "Prompt",
+    ),
+    "luce.emotion": ("Emotion",),
+    "luce.errors": (
+        "Cancelled",
+        "DeadlineExceeded",
+        "FailedPrecondition",
+        "IdempotencyMismatch",
+        "Internal",
+        "InvalidArgument",
+        "LuceError",
+        "MalformedMedia",
+        "NotFound",
+        "PayloadTooLarge",
+        "PermissionDenied",
+        "RequestError",
+        "ResourceExhausted",
+        "ServiceError",
+        "Unauthenticated",
+        "Unavailable",
+        "Unimplemented",
+        "UnsupportedMediaType",
+    ),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "DEFAULT_RETRY",
+    "DEFAULT_TIMEOUT",
+    "AsyncClient",
+    "AsyncJobHandle",
+    "AsyncJobs",
+    "Blob",
+    "Cancelled",
+    "Client",
+    "DeadlineExceeded",
+    "Embeddings",
+    "Emotion",
+    "EmotionPoint",
+    "FailedPrecondition",
+    "IdempotencyMismatch",
+    "ImagePainted",
+    "Internal",
+    "InvalidArgument",
+    "Job",
+    "JobEvent",
+    "JobHandle",
+    "JobState",
+    "Jobs",
+    "Limits",
+    "LuceError",
+    "MalformedMedia",
+    "MusicDescription",
+    "MusicHeard",
+    "NotFound",
+    "PaintOptions",
+    "PaintedImage",
+    "Painting",
+    "PayloadTooLarge",
+    "PermissionDenied",
+    "Picture",
+    "Preview",
+    "Progress",
+    "Prompt",
+    "PromptWritten",
+    "RequestError",
+    "ResourceExhausted",
+    "Retry",
+    "ServiceError",
+    "StateChanged",
+    "Timeout",
+    "Unauthenticated",
+    "Unavailable",
+    "Unimplemented",
+    "UnsupportedMediaType",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'luce' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

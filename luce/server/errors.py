@@ -1,7 +1,8 @@
 """The one table from errors to gRPC code, HTTP status and log level, and the way errors cross the wire.
 
 Doors (HTTP, gRPC, NATS) only translate: they call `row_for`, `to_problem`, `to_grpc_status` and `from_problem`.
-`docs/errors.md` is this table for readers; a test holds the two together.
+What reads the wire lives in `luce._wire`, which the SDK shares. `docs/errors.md` is this table for readers; a test
+holds the two together.
 """
 
 from __future__ import annotations
@@ -12,12 +13,23 @@ from dataclasses import dataclass
 from typing import Final
 
 import grpc
-from google.protobuf.message import DecodeError
 
 from luce import errors
+from luce._wire import RICH_STATUS_KEY, from_grpc_code, from_problem, from_rich_status
 from luce.v1 import problem_pb2
 
-RICH_STATUS_KEY: Final = "grpc-status-details-bin"
+__all__ = [
+    "RICH_STATUS_KEY",
+    "TABLE",
+    "ErrorRow",
+    "from_exception",
+    "from_grpc_code",
+    "from_problem",
+    "from_rich_status",
+    "row_for",
+    "to_grpc_status",
+    "to_problem",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +74,6 @@ TABLE: Final[dict[type[errors.LuceError], ErrorRow]] = {
     errors.Internal: ErrorRow(grpc.StatusCode.INTERNAL, 500, logging.ERROR, "Internal error"),
 }
 
-# For statuses that come from servers that are not ours, such as Triton.
-_FROM_GRPC: Final[dict[grpc.StatusCode, type[errors.LuceError]]] = {
-    grpc.StatusCode.OK: errors.Internal,
-    grpc.StatusCode.CANCELLED: errors.Cancelled,
-    grpc.StatusCode.UNKNOWN: errors.Internal,
-    grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidArgument,
-    grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
-    grpc.StatusCode.NOT_FOUND: errors.NotFound,
-    grpc.StatusCode.ALREADY_EXISTS: errors.FailedPrecondition,
-    grpc.StatusCode.PERMISSION_DENIED: errors.PermissionDenied,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: errors.ResourceExhausted,
-    grpc.StatusCode.FAILED_PRECONDITION: errors.FailedPrecondition,
-    grpc.StatusCode.ABORTED: errors.Unavailable,
-    grpc.StatusCode.OUT_OF_RANGE: errors.PayloadTooLarge,
-    grpc.StatusCode.UNIMPLEMENTED: errors.Unimplemented,
-    grpc.StatusCode.INTERNAL: errors.Internal,
-    grpc.StatusCode.UNAVAILABLE: errors.Unavailable,
-    grpc.StatusCode.DATA_LOSS: errors.Internal,
-    grpc.StatusCode.UNAUTHENTICATED: errors.Unauthenticated,
-}
-
 
 def row_for(error: errors.LuceError) -> ErrorRow:
     """The table's row of this error."""
@@ -100,11 +91,6 @@ def from_exception(error: BaseException) -> errors.LuceError:
     return errors.Internal("internal error; the log of this service tells more")
 
 
-def from_grpc_code(code: grpc.StatusCode, message: str) -> errors.LuceError:
-    """The error for a plain gRPC status of a server that is not ours."""
-    return _FROM_GRPC[code](message)
-
-
 def to_problem(error: errors.LuceError) -> problem_pb2.Problem:
     """The error as it crosses the wire."""
     return problem_pb2.Problem(
@@ -117,28 +103,9 @@ def to_problem(error: errors.LuceError) -> problem_pb2.Problem:
     )
 
 
-def from_problem(problem: problem_pb2.Problem) -> errors.LuceError:
-    """The error that crossed the wire, as the class it was."""
-    kind = errors.error_for_code(problem.code)
-    return kind(problem.message, field=problem.field, limit=problem.limit, retry_after=problem.retry_after_s or None)
-
-
 def to_grpc_status(error: errors.LuceError) -> tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]:
     """Code, message and trailing metadata (a rich status) for a gRPC door."""
     row = row_for(error)
     rich = problem_pb2.RichStatus(code=row.grpc_code.value[0], message=error.message)
     rich.details.add().Pack(to_problem(error))
     return row.grpc_code, error.message, ((RICH_STATUS_KEY, rich.SerializeToString()),)
-
-
-def from_rich_status(raw: bytes) -> errors.LuceError | None:
-    """The error inside a rich status, or None where it holds none of ours."""
-    try:
-        rich = problem_pb2.RichStatus.FromString(raw)
-    except DecodeError:
-        return None
-    problem = problem_pb2.Problem()
-    for detail in rich.details:
-        if detail.Unpack(problem):
-            return from_problem(problem)
-    return None

@@ -1,0 +1,224 @@
+"""The two clients. Each method names an operation of the core and lets its transport carry it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Generic, Self, TypeVar, Unpack
+
+from luce._async import AsyncTransport
+from luce._channels import Target, default_server
+from luce._config import DEFAULT_LIMITS, DEFAULT_RETRY, DEFAULT_TIMEOUT, Limits, Retry, Timeout
+from luce._core import Core
+from luce._events import JobEvent
+from luce._handles import AsyncJobHandle, AsyncJobs, JobHandle, Jobs
+from luce._media import Source
+from luce._requests import PaintOptions
+from luce._sync import SyncTransport
+from luce._types import Blob, Embeddings, MusicDescription, Painting
+
+Transport = TypeVar("Transport", SyncTransport, AsyncTransport)
+
+
+class _Base(Generic[Transport]):
+    """What both clients share: where the server is, and the core."""
+
+    _transport: Transport
+
+    def __init__(
+        self,
+        server: str | None = None,
+        *,
+        api_key: str | None = None,
+        tls: bool | None = None,
+        root_certificates: bytes | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        retry: Retry = DEFAULT_RETRY,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self._target = Target(
+            address=server or default_server(),
+            api_key=api_key,
+            tls=tls,
+            root_certificates=root_certificates,
+            limits=limits,
+        )
+        self._core = Core(timeout=timeout, retry=retry, limits=limits)
+        self._transport = self._connect()
+
+    def _connect(self) -> Transport:
+        raise NotImplementedError
+
+    @property
+    def server(self) -> str:
+        """The server's address, "host:port"."""
+        return self._target.address
+
+    def __repr__(self) -> str:
+        key = "'********'" if self._target.api_key else "None"
+        return f"{type(self).__name__}({self.server!r}, api_key={key})"
+
+
+class Client(_Base[SyncTransport]):
+    """Blocking client. Threads may share it; close it, or use it in a `with` block.
+
+    Args:
+        server: "host:port" of the gateway's gRPC door. Left out: `LUCE_SERVER`, or the running local stack.
+        api_key: Sent as `authorization: Bearer ...`.
+        tls: Encrypt the channel. Left out: no, and then an API key is only sent to this machine.
+        root_certificates: PEM of the authorities to trust; left out: the system's.
+        timeout: How long each kind of waiting may last.
+        retry: When a call is sent again.
+        limits: Channels, message sizes and keepalive.
+
+    Raises:
+        ValueError: An API key would leave this machine unencrypted.
+
+    Every method raises `luce.LuceError`: the server's own error, or `Unavailable` and `DeadlineExceeded` on the way.
+    """
+
+    def _connect(self) -> SyncTransport:
+        return SyncTransport(self._target)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def wait_ready(self, timeout: float | None = None) -> None:
+        """Wait until the server answers; `Unavailable` after `timeout` seconds (left out: `Timeout.connect`)."""
+        self._transport.run(self._core.connect(timeout))
+
+    @property
+    def jobs(self) -> Jobs:
+        """Work that was handed in."""
+        return Jobs(self._core, self._transport)
+
+    def paint(
+        self,
+        audio: Source | None = None,
+        prompt: str = "",
+        *,
+        timeout: float | None = None,
+        on_event: Callable[[JobEvent], object] | None = None,
+        **options: Unpack[PaintOptions],
+    ) -> Painting:
+        """Paint pictures to music, to words, or to both, and wait for them.
+
+        An interrupt (Ctrl-C), the timeout, and an error in `on_event` cancel the job.
+
+        Args:
+            audio: A path, bytes, or a file opened for bytes.
+            prompt: Your own words: the concept, which the music colours. At most 1000 characters.
+            timeout: Seconds for all of it; left out: `Timeout.job`.
+            on_event: Called with each event while it happens.
+            options: See `PaintOptions`: n, seed, steps, guidance_scale, size, negative_prompt, preview_every,
+                idempotency_key.
+        """
+        return self._transport.run(self._core.paint(audio, prompt, timeout, options), on_event)
+
+    def submit_paint(
+        self,
+        audio: Source | None = None,
+        prompt: str = "",
+        *,
+        timeout: float | None = None,
+        **options: Unpack[PaintOptions],
+    ) -> JobHandle:
+        """Hand in a painting without waiting for it; arguments as for `paint`."""
+        job = self._transport.run(self._core.submit_paint(audio, prompt, timeout, options))
+        return JobHandle(job, self._core, self._transport)
+
+    def describe(self, audio: Source) -> MusicDescription:
+        """What a piece of music says of itself."""
+        return self._transport.run(self._core.describe(audio))
+
+    def embed(self, texts: Sequence[str]) -> Embeddings:
+        """Texts (1..64) as vectors in the space that all media share."""
+        return self._transport.run(self._core.embed(texts))
+
+    def upload(self, source: Source) -> Blob:
+        """Store one file on the server."""
+        return self._transport.run(self._core.upload(source))
+
+    def download(self, blob: Blob) -> bytes:
+        """Read one file back, checked against its size and sha256."""
+        return self._transport.run(self._core.download(blob))
+
+
+class AsyncClient(_Base[AsyncTransport]):
+    """Client for an event loop: make it on the loop that uses it; close it, or use it in an `async with` block.
+
+    Arguments, methods and errors are those of `Client`. A cancelled `paint` cancels its job.
+    """
+
+    def _connect(self) -> AsyncTransport:
+        return AsyncTransport(self._target)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    async def wait_ready(self, timeout: float | None = None) -> None:
+        """See `Client.wait_ready`."""
+        await self._transport.run(self._core.connect(timeout))
+
+    @property
+    def jobs(self) -> AsyncJobs:
+        """Work that was handed in."""
+        return AsyncJobs(self._core, self._transport)
+
+    async def paint(
+        self,
+        audio: Source | None = None,
+        prompt: str = "",
+        *,
+        timeout: float | None = None,
+        on_event: Callable[[JobEvent], object] | None = None,
+        **options: Unpack[PaintOptions],
+    ) -> Painting:
+        """See `Client.paint`; `on_event` may be a coroutine function."""
+        return await self._transport.run(self._core.paint(audio, prompt, timeout, options), on_event)
+
+    async def submit_paint(
+        self,
+        audio: Source | None = None,
+        prompt: str = "",
+        *,
+        timeout: float | None = None,
+        **options: Unpack[PaintOptions],
+    ) -> AsyncJobHandle:
+        """See `Client.submit_paint`."""
+        job = await self._transport.run(self._core.submit_paint(audio, prompt, timeout, options))
+        return AsyncJobHandle(job, self._core, self._transport)
+
+    async def describe(self, audio: Source) -> MusicDescription:
+        """See `Client.describe`."""
+        return await self._transport.run(self._core.describe(audio))
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        """See `Client.embed`."""
+        return await self._transport.run(self._core.embed(texts))
+
+    async def upload(self, source: Source) -> Blob:
+        """See `Client.upload`."""
+        return await self._transport.run(self._core.upload(source))
+
+    async def download(self, blob: Blob) -> bytes:
+        """See `Client.download`."""
+        return await self._transport.run(self._core.download(blob))

@@ -1,0 +1,190 @@
+"""Messages of the contract into the SDK's values. No protobuf message leaves the SDK."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from luce import _events as events
+from luce import _types as types
+from luce._wire import from_problem
+from luce.emotion import Emotion
+from luce.v1 import agents_pb2, emotion_pb2, jobs_pb2, mapping_pb2, media_pb2
+
+_STATES: Final = {
+    jobs_pb2.JOB_STATE_UNSPECIFIED: types.JobState.QUEUED,
+    jobs_pb2.JOB_STATE_QUEUED: types.JobState.QUEUED,
+    jobs_pb2.JOB_STATE_RUNNING: types.JobState.RUNNING,
+    jobs_pb2.JOB_STATE_SUCCEEDED: types.JobState.SUCCEEDED,
+    jobs_pb2.JOB_STATE_FAILED: types.JobState.FAILED,
+    jobs_pb2.JOB_STATE_CANCELLED: types.JobState.CANCELLED,
+}
+
+
+def state_to_wire(state: types.JobState) -> jobs_pb2.JobState.ValueType:
+    """The contract's name of a state."""
+    return jobs_pb2.JobState.Value(f"JOB_STATE_{state.name}")
+
+
+def _time(holder: Message, field: str) -> datetime | None:
+    if not holder.HasField(field):
+        return None
+    stamp: Timestamp = getattr(holder, field)
+    return stamp.ToDatetime(tzinfo=UTC)
+
+
+def _eta(seconds: float) -> float | None:
+    return None if seconds < 0 else seconds
+
+
+def blob(message: media_pb2.BlobRef) -> types.Blob:
+    """A reference to bytes."""
+    return types.Blob(message.key, message.size, message.sha256, message.media_type, message.filename)
+
+
+def blob_to_wire(value: types.Blob) -> media_pb2.BlobRef:
+    """A reference to bytes, for a request."""
+    return media_pb2.BlobRef(
+        key=value.key,
+        size=value.size,
+        sha256=value.sha256,
+        media_type=value.media_type,
+        filename=value.filename,
+    )
+
+
+def emotion(message: emotion_pb2.Emotion) -> Emotion:
+    """A point of feeling; a coordinate outside of [-1, 1] is drawn to its edge."""
+    valence, arousal, dominance = (
+        max(-1.0, min(1.0, value)) for value in (message.valence, message.arousal, message.dominance)
+    )
+    return Emotion(valence, arousal, dominance)
+
+
+def music(message: agents_pb2.MusicDescription) -> types.MusicDescription:
+    """What a piece says of itself."""
+    return types.MusicDescription(
+        duration_s=message.duration_s,
+        tempo_bpm=message.tempo_bpm or None,
+        tempo_confidence=message.tempo_confidence,
+        key=message.key or None,
+        key_confidence=message.key_confidence,
+        loudness_lufs=message.loudness_lufs,
+        silent=message.silent,
+        emotion=emotion(message.emotion),
+        curve=tuple(
+            types.EmotionPoint(
+                start_s=point.start_s,
+                duration_s=point.duration_s,
+                emotion=emotion(point.emotion),
+                valence_uncertainty=point.valence_uncertainty,
+                arousal_uncertainty=point.arousal_uncertainty,
+            )
+            for point in message.curve.points
+        ),
+        summary=message.summary,
+    )
+
+
+def prompt(message: agents_pb2.Prompt) -> types.Prompt:
+    """One prompt, with the attributes that are set."""
+    attributes = {field.name: str(value) for field, value in message.attributes.ListFields()}
+    return types.Prompt(message.text, message.negative_text, attributes)
+
+
+def picture(message: agents_pb2.PaintedImage) -> types.Picture:
+    """A painted picture, by reference."""
+    return types.Picture(
+        blob=blob(message.image),
+        prompt=prompt(message.prompt),
+        seed=message.seed,
+        width=message.width,
+        height=message.height,
+    )
+
+
+def job(message: jobs_pb2.Job) -> types.Job:
+    """A job's record."""
+    timings: dict[str, float] = {}
+    for timing in message.timings:
+        # A stage that ran twice (a second attempt) is told once, with its sum.
+        timings[timing.stage] = timings.get(timing.stage, 0.0) + timing.seconds
+    paint = message.result.paint
+    return types.Job(
+        id=message.id,
+        kind=message.kind,
+        state=_STATES[message.state],
+        position=message.position,
+        stage=message.stage,
+        fraction=message.fraction,
+        eta_s=_eta(message.eta_s),
+        attempts=message.attempts,
+        created_at=_time(message, "created_at"),
+        started_at=_time(message, "started_at"),
+        finished_at=_time(message, "finished_at"),
+        timings=timings,
+        seed=message.seed,
+        models=dict(message.models),
+        error=from_problem(message.problem) if message.HasField("problem") else None,
+        pictures=tuple(picture(image) for image in paint.images),
+        music=music(paint.music) if paint.HasField("music") else None,
+        owner=message.owner,
+    )
+
+
+def event(message: jobs_pb2.JobEvent) -> events.JobEvent:
+    """One event; of a kind that this version does not know, only its place and time."""
+    sequence, job_id, at = message.sequence, message.job_id, _time(message, "at")
+    match message.WhichOneof("event"):
+        case "state":
+            return events.StateChanged(sequence=sequence, job_id=job_id, at=at, job=job(message.state))
+        case "progress":
+            told = message.progress
+            return events.Progress(
+                sequence=sequence,
+                job_id=job_id,
+                at=at,
+                stage=told.stage,
+                fraction=told.fraction,
+                eta_s=_eta(told.eta_s),
+            )
+        case "preview":
+            seen = message.preview
+            return events.Preview(
+                sequence=sequence,
+                job_id=job_id,
+                at=at,
+                index=seen.index,
+                step=seen.step,
+                steps=seen.steps,
+                image=blob(seen.image),
+            )
+        case "partial":
+            return _partial(message.partial, sequence, job_id, at)
+        case _:
+            return events.JobEvent(sequence=sequence, job_id=job_id, at=at)
+
+
+def _partial(message: jobs_pb2.JobEvent.Partial, sequence: int, job_id: str, at: datetime | None) -> events.JobEvent:
+    match message.WhichOneof("part"):
+        case "music":
+            return events.MusicHeard(sequence=sequence, job_id=job_id, at=at, music=music(message.music))
+        case "prompt":
+            return events.PromptWritten(sequence=sequence, job_id=job_id, at=at, prompt=prompt(message.prompt))
+        case "image":
+            return events.ImagePainted(sequence=sequence, job_id=job_id, at=at, picture=picture(message.image))
+        case _:
+            return events.JobEvent(sequence=sequence, job_id=job_id, at=at)
+
+
+def embeddings(message: mapping_pb2.EmbedResponse) -> types.Embeddings:
+    """Texts as vectors."""
+    return types.Embeddings(
+        vectors=tuple(tuple(embedding.values) for embedding in message.embeddings),
+        truncated=tuple(embedding.truncated for embedding in message.embeddings),
+        model=message.model,
+        tokens=message.tokens,
+    )

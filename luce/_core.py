@@ -1,0 +1,291 @@
+"""The SDK's operations, without input or output: what is called, in which order, and when it is called again."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.message import Message
+
+from luce import _commands as commands
+from luce import _convert as convert
+from luce._commands import Operation
+from luce._config import DEFAULT_LIMITS, DEFAULT_RETRY, DEFAULT_TIMEOUT, Limits, Retry, Timeout
+from luce._events import StateChanged
+from luce._media import Source, Upload
+from luce._requests import PaintOptions, embed_request, paint_request
+from luce._types import Blob, Embeddings, Job, JobState, MusicDescription, PaintedImage, Painting
+from luce.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    LuceError,
+    PayloadTooLarge,
+    ResourceExhausted,
+    Unavailable,
+)
+from luce.v1 import agents_pb2, jobs_pb2, media_pb2
+
+CANCEL_TIMEOUT_S = 3.0
+"""How long an abandoned operation may take to cancel its job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """Every operation of the SDK as a generator of commands.
+
+    Attributes:
+        timeout: How long each kind of waiting may last.
+        retry: When a call is sent again.
+        limits: What a client may use.
+        now: A monotonic clock, seconds.
+        draw: Random numbers in [0, 1) for the jitter.
+    """
+
+    timeout: Timeout = DEFAULT_TIMEOUT
+    retry: Retry = DEFAULT_RETRY
+    limits: Limits = DEFAULT_LIMITS
+    now: Callable[[], float] = field(default=time.monotonic, repr=False)
+    draw: Callable[[], float] = field(default=random.random, repr=False)
+
+    # Calls and waits.
+
+    def deadline(self, seconds: float) -> float:
+        """The moment `seconds` from now on the operation's clock."""
+        if not seconds > 0:
+            raise InvalidArgument(f"timeout must be greater than 0 seconds, not {seconds}", field="timeout")
+        return self.now() + seconds
+
+    def _remaining(self, deadline: float, what: str) -> float:
+        left = deadline - self.now()
+        if left <= 0:
+            raise DeadlineExceeded(f"{what} took longer than its deadline")
+        return left
+
+    def _pause(self, error: LuceError, failures: int, deadline: float) -> Operation[None]:
+        """Wait before the next attempt, or raise `error` where there is none."""
+        if failures >= self.retry.attempts:
+            raise error
+        delay = self.retry.delay(failures, error.retry_after, self.draw())
+        if self.now() + delay >= deadline:
+            raise error
+        yield commands.Sleep(delay)
+
+    def _call(self, method: commands.Method, request: Message, deadline: float) -> Operation[Any]:
+        """One unary call, again while the server is down or full. Every method called so is safe to repeat."""
+        failures = 0
+        while True:
+            left = self._remaining(deadline, method.path.rpartition("/")[2])
+            try:
+                return (yield commands.Unary(method, request, left))
+            except (Unavailable, ResourceExhausted) as error:
+                failures += 1
+                yield from self._pause(error, failures, deadline)
+
+    def connect(self, timeout: float | None = None) -> Operation[None]:
+        """Wait until the server answers."""
+        yield commands.Connect(self.timeout.connect if timeout is None else timeout)
+
+    # Jobs.
+
+    def submit(self, task: jobs_pb2.Task, idempotency_key: str, timeout: float) -> Operation[Job]:
+        """Hand in work; when this returns, the server will not forget it."""
+        request = jobs_pb2.SubmitRequest(
+            task=task,
+            # With a key, a submission whose answer was lost can be repeated: it is the same job.
+            idempotency_key=idempotency_key or uuid.uuid4().hex,
+            timeout_s=timeout,
+        )
+        reply = yield from self._call(commands.SUBMIT, request, self.deadline(min(timeout, self.timeout.call)))
+        return convert.job(reply.job)
+
+    def get(self, job_id: str) -> Operation[Job]:
+        """A job's record as it is now."""
+        request = jobs_pb2.GetRequest(id=job_id)
+        reply = yield from self._call(commands.GET, request, self.deadline(self.timeout.call))
+        return convert.job(reply.job)
+
+    def cancel(self, job_id: str, timeout: float | None = None) -> Operation[Job]:
+        """Cancel a job; the same answer when asked again."""
+        deadline = self.deadline(self.timeout.call if timeout is None else timeout)
+        reply = yield from self._call(commands.CANCEL, jobs_pb2.CancelRequest(id=job_id), deadline)
+        return convert.job(reply.job)
+
+    def list(self, states: Iterable[JobState], page_size: int) -> Operation[None]:
+        """Emit each job, newest first, page by page."""
+        token = ""
+        wanted = [convert.state_to_wire(state) for state in states]
+        while True:
+            request = jobs_pb2.ListRequest(page_size=page_size, page_token=token, states=wanted)
+            reply = yield from self._call(commands.LIST, request, self.deadline(self.timeout.call))
+            for job in reply.jobs:
+                yield commands.Emit(convert.job(job))
+            token = reply.next_page_token
+            if not token:
+                return
+
+    def watch(self, job_id: str, after: int, timeout: float | None) -> Operation[Job]:
+        """Emit what happens to a job until it ends, and return it. A broken stream goes on where it broke."""
+        deadline = self.deadline(self.timeout.job if timeout is None else timeout)
+        failures = 0
+        while True:
+            stream = None
+            try:
+                request = jobs_pb2.WatchRequest(id=job_id, after_sequence=after)
+                left = self._remaining(deadline, f"job {job_id}")
+                stream = yield commands.Open(commands.WATCH, request, left)
+                while (reply := (yield commands.Read(stream))) is not None:
+                    failures = 0
+                    event = convert.event(reply.event)
+                    if 0 < event.sequence <= after:
+                        continue
+                    after = max(after, event.sequence)
+                    yield commands.Emit(event)
+                    if isinstance(event, StateChanged) and event.job.state.ended:
+                        return event.job
+                broken: LuceError = Unavailable(f"the event stream of job {job_id} ended early")
+            except (Unavailable, ResourceExhausted) as error:
+                broken = error
+            except DeadlineExceeded as error:
+                raise DeadlineExceeded(f"job {job_id} did not end in time") from error
+            finally:
+                if stream is not None:
+                    yield commands.Close(stream)
+            failures += 1
+            yield from self._pause(broken, failures, deadline)
+
+    def result(self, job_id: str, timeout: float | None) -> Operation[Painting]:
+        """Follow a job to its end, emitting its events, and read what it made."""
+        job = yield from self.watch(job_id, 0, timeout)
+        return (yield from self.painting(job))
+
+    def painting(self, job: Job) -> Operation[Painting]:
+        """What a finished job made, with the pictures' bytes."""
+        if job.error is not None:
+            raise job.error
+        if job.state is JobState.CANCELLED:
+            raise Cancelled(f"job {job.id} was cancelled")
+        if job.state is not JobState.SUCCEEDED:
+            raise FailedPrecondition(f"job {job.id} is {job.state.value}: it has no result yet")
+        images = []
+        for picture in job.pictures:
+            data = yield from self.download(picture.blob)
+            images.append(
+                PaintedImage(
+                    blob=picture.blob,
+                    prompt=picture.prompt,
+                    seed=picture.seed,
+                    width=picture.width,
+                    height=picture.height,
+                    data=data,
+                )
+            )
+        return Painting(images=tuple(images), music=job.music, job=job)
+
+    # Painting.
+
+    def submit_paint(
+        self, audio: Source | None, prompt: str, timeout: float | None, options: PaintOptions
+    ) -> Operation[Job]:
+        """Send the audio and hand in the work."""
+        budget = self.timeout.job if timeout is None else timeout
+        deadline = self.deadline(budget)
+        request = paint_request(prompt, options)
+        if audio is None and not prompt:
+            raise InvalidArgument("audio: a painting needs audio, a prompt, or both", field="audio")
+        if audio is not None:
+            blob = yield from self.upload(audio, field="audio", timeout=min(budget, self.timeout.upload))
+            request.audio.CopyFrom(convert.blob_to_wire(blob))
+        left = self._remaining(deadline, "the upload")
+        return (yield from self.submit(jobs_pb2.Task(paint=request), options.get("idempotency_key") or "", left))
+
+    def paint(
+        self, audio: Source | None, prompt: str, timeout: float | None, options: PaintOptions
+    ) -> Operation[Painting]:
+        """From music to pictures. Who stops listening cancels the job: nobody else knows of it."""
+        deadline = self.deadline(self.timeout.job if timeout is None else timeout)
+        job = yield from self.submit_paint(audio, prompt, timeout, options)
+        try:
+            job = yield from self.watch(job.id, 0, max(deadline - self.now(), 0.001))
+        except BaseException as error:
+            if isinstance(error, DeadlineExceeded) or not isinstance(error, LuceError):
+                yield from self._cancel_quietly(job.id)
+            raise
+        return (yield from self.painting(job))
+
+    def _cancel_quietly(self, job_id: str) -> Operation[None]:
+        try:
+            yield commands.Unary(commands.CANCEL, jobs_pb2.CancelRequest(id=job_id), CANCEL_TIMEOUT_S)
+        except LuceError:
+            # It may have ended meanwhile, or the server is gone; the reason for giving up matters more.
+            return
+
+    # Media and single calls.
+
+    def upload(self, source: Source, *, field: str = "source", timeout: float | None = None) -> Operation[Blob]:
+        """Send one file."""
+        upload = Upload(source, field=field)
+        deadline = self.deadline(self.timeout.upload if timeout is None else timeout)
+        failures = 0
+        while True:
+            left = self._remaining(deadline, "the upload")
+            try:
+                reply = yield commands.SendStream(commands.UPLOAD, upload, left)
+            except (Unavailable, ResourceExhausted) as error:
+                failures += 1
+                yield from self._pause(error, failures, deadline)
+            else:
+                return convert.blob(reply.blob)
+
+    def download(self, blob: Blob) -> Operation[bytes]:
+        """Read one file and check it against its reference."""
+        if blob.size > self.limits.max_download_bytes:
+            raise PayloadTooLarge(
+                f"blob: {blob.size} bytes are more than max_download_bytes",
+                field="blob",
+                limit=f"{self.limits.max_download_bytes} bytes",
+            )
+        deadline = self.deadline(self.timeout.download)
+        failures = 0
+        while True:
+            try:
+                data = yield from self._read_blob(blob, self._remaining(deadline, "the download"))
+            except (Unavailable, ResourceExhausted) as error:
+                failures += 1
+                yield from self._pause(error, failures, deadline)
+            else:
+                if hashlib.sha256(data).hexdigest() != blob.sha256:
+                    raise Internal(f"{blob.filename or blob.key}: what came is not what was announced (sha256)")
+                return data
+
+    def _read_blob(self, blob: Blob, timeout: float) -> Operation[bytes]:
+        data = bytearray()
+        stream = yield commands.Open(commands.DOWNLOAD, media_pb2.DownloadRequest(key=blob.key), timeout)
+        try:
+            while (reply := (yield commands.Read(stream))) is not None:
+                data += reply.chunk
+                if len(data) > blob.size:
+                    break
+        finally:
+            yield commands.Close(stream)
+        return bytes(data)
+
+    def describe(self, audio: Source) -> Operation[MusicDescription]:
+        """Send the audio and listen to it."""
+        blob = yield from self.upload(audio, field="audio")
+        request = agents_pb2.DescribeRequest(audio=convert.blob_to_wire(blob))
+        reply = yield from self._call(commands.DESCRIBE, request, self.deadline(self.timeout.call))
+        return convert.music(reply.description)
+
+    def embed(self, texts: Sequence[str]) -> Operation[Embeddings]:
+        """Texts into vectors."""
+        request = embed_request(texts)
+        reply = yield from self._call(commands.EMBED, request, self.deadline(self.timeout.call))
+        return convert.embeddings(reply)

@@ -1,0 +1,238 @@
+"""What the SDK answers: plain frozen values, none of them a protobuf message."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from os import PathLike
+from pathlib import Path
+
+from luce.emotion import Emotion
+from luce.errors import LuceError
+
+
+class JobState(enum.Enum):
+    """Where a job is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """True where nothing more will happen."""
+        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes that the server keeps, by reference.
+
+    Attributes:
+        key: Opaque key.
+        size: Bytes.
+        sha256: 64 lower-case hexadecimal digits.
+        media_type: Such as "image/png".
+        filename: A name to save it under; never a path.
+    """
+
+    key: str
+    size: int
+    sha256: str
+    media_type: str
+    filename: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmotionPoint:
+    """One window of an emotion curve.
+
+    Attributes:
+        start_s: Start, seconds from the start of the piece.
+        duration_s: Length, seconds.
+        emotion: How the window feels.
+        valence_uncertainty: Predictive standard deviation, in units of the scale.
+        arousal_uncertainty: Predictive standard deviation, in units of the scale.
+    """
+
+    start_s: float
+    duration_s: float
+    emotion: Emotion
+    valence_uncertainty: float
+    arousal_uncertainty: float
+
+
+@dataclass(frozen=True, slots=True)
+class MusicDescription:
+    """What a piece of music says of itself.
+
+    Attributes:
+        duration_s: Seconds.
+        tempo_bpm: Beats per minute; None: no clear tempo.
+        tempo_confidence: 0..1.
+        key: Such as "A minor"; None: no clear key.
+        key_confidence: 0..1.
+        loudness_lufs: Integrated loudness (ITU-R BS.1770), LUFS.
+        silent: True where nothing audible was found.
+        emotion: Of the piece as a whole.
+        curve: The emotion as it goes on.
+        summary: Plain sentences.
+    """
+
+    duration_s: float
+    tempo_bpm: float | None
+    tempo_confidence: float
+    key: str | None
+    key_confidence: float
+    loudness_lufs: float
+    silent: bool
+    emotion: Emotion
+    curve: tuple[EmotionPoint, ...] = field(repr=False)
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One prompt for one picture.
+
+    Attributes:
+        text: What the picture should show.
+        negative_text: What it should not show.
+        attributes: The agents' choices by name ("scene", "style", "palette", ...); those left empty are missing.
+    """
+
+    text: str
+    negative_text: str
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A painted picture, by reference.
+
+    Attributes:
+        blob: Where its bytes lie.
+        prompt: What it was painted from.
+        seed: What it was painted with.
+        width: Pixels.
+        height: Pixels.
+    """
+
+    blob: Blob
+    prompt: Prompt
+    seed: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaintedImage(Picture):
+    """A painted picture with its bytes (PNG).
+
+    Attributes:
+        data: The file's bytes, checked against the blob's size and sha256.
+    """
+
+    data: bytes = field(repr=False)
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the picture to `path`, replacing what is there, and return the path."""
+        target = Path(path)
+        target.write_bytes(self.data)
+        return target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One piece of work, as it was when the server told of it.
+
+    Attributes:
+        id: Opaque id.
+        kind: Such as "paint".
+        state: Where it is in its life.
+        position: Jobs ahead of it while queued; 0: next.
+        stage: Of the running stage.
+        fraction: Of the whole work, 0..1.
+        eta_s: Seconds until done, as estimated; None: unknown.
+        attempts: How many times a worker has started it.
+        created_at: When it was accepted.
+        started_at: When a worker first started it.
+        finished_at: When it ended.
+        timings: Stage to seconds, in the order of the stages.
+        seed: The seed used, also where none was given.
+        models: Model name to version of every model that took part.
+        error: Why it failed; None unless it did.
+        pictures: What was painted; empty until it succeeded.
+        music: What was heard; None without audio and until it succeeded.
+        owner: Name of the API key; "anonymous" without one.
+    """
+
+    id: str
+    kind: str
+    state: JobState
+    position: int
+    stage: str
+    fraction: float
+    eta_s: float | None
+    attempts: int
+    created_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    timings: Mapping[str, float]
+    seed: int
+    models: Mapping[str, str]
+    error: LuceError | None
+    pictures: tuple[Picture, ...]
+    music: MusicDescription | None
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Painting:
+    """What a paint job made.
+
+    Attributes:
+        images: The pictures.
+        music: What was heard; None where no audio was given.
+        job: The finished job.
+    """
+
+    images: tuple[PaintedImage, ...]
+    music: MusicDescription | None
+    job: Job
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The prompt of each picture."""
+        return tuple(image.prompt.text for image in self.images)
+
+    @property
+    def seed(self) -> int:
+        """The seed of the first picture; picture i has seed + i."""
+        return self.job.seed
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        """Stage to seconds, in the order of the stages."""
+        return self.job.timings
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Texts as vectors.
+
+    Attributes:
+        vectors: One L2-normalised vector a text.
+        truncated: For each text, whether it was longer than the model reads.
+        model: As "name:version".
+        tokens: Tokens read, over all texts.
+    """
+
+    vectors: tuple[tuple[float, ...], ...] = field(repr=False)
+    truncated: tuple[bool, ...]
+    model: str
+    tokens: int
