@@ -1,0 +1,237 @@
+"""A small gRPC server that keeps the contract, so that the SDK can be tried against real calls and real faults."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
+from concurrent import futures
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from luce.errors import InvalidArgument, LuceError, NotFound
+from luce.server.errors import to_grpc_status
+from luce.v1 import (
+    agents_pb2,
+    agents_pb2_grpc,
+    emotion_pb2,
+    jobs_pb2,
+    jobs_pb2_grpc,
+    mapping_pb2,
+    mapping_pb2_grpc,
+    media_pb2,
+    media_pb2_grpc,
+)
+
+PICTURE = b"\x89PNG a picture" * 50_000
+MUSIC = agents_pb2.MusicDescription(
+    duration_s=12.5,
+    tempo_bpm=128,
+    key="C major",
+    loudness_lufs=-14,
+    emotion=emotion_pb2.Emotion(valence=0.75, arousal=0.5),
+    curve=emotion_pb2.EmotionCurve(points=[emotion_pb2.EmotionPoint(start_s=0, duration_s=5)]),
+    summary="Bright and fast.",
+)
+PROMPT = agents_pb2.Prompt(
+    text="a sunlit meadow",
+    negative_text="night",
+    attributes=agents_pb2.VisualAttributes(scene="meadow", palette="warm"),
+)
+
+
+@dataclass
+class Faults:
+    """What goes wrong next, by method name: an error of ours, or a plain gRPC status."""
+
+    queued: dict[str, deque[LuceError | grpc.StatusCode]] = field(default_factory=lambda: defaultdict(deque))
+
+    def add(self, method: str, *faults: LuceError | grpc.StatusCode) -> None:
+        self.queued[method].extend(faults)
+
+    def strike(self, method: str, context: grpc.ServicerContext) -> None:
+        if not self.queued[method]:
+            return
+        fault = self.queued[method].popleft()
+        if isinstance(fault, grpc.StatusCode):
+            context.abort(fault, f"plain {fault.name}")
+        abort(context, fault)
+
+
+def abort(context: grpc.ServicerContext, error: LuceError) -> None:
+    code, message, metadata = to_grpc_status(error)
+    context.set_trailing_metadata(metadata)
+    context.abort(code, message)
+
+
+class SmallServer(
+    jobs_pb2_grpc.JobsServiceServicer,
+    media_pb2_grpc.MediaServiceServicer,
+    agents_pb2_grpc.AgentsServiceServicer,
+    mapping_pb2_grpc.MappingServiceServicer,
+):
+    """Keeps jobs in memory. A paint job ends at once, unless its prompt is "slow" (never) or "fail"."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self.calls: Counter[str] = Counter()
+        self.metadata: dict[str, str] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.jobs: dict[str, jobs_pb2.Job] = {}
+        self.tasks: dict[str, jobs_pb2.SubmitRequest] = {}
+        self.by_key: dict[str, str] = {}
+        self.events: dict[str, list[jobs_pb2.JobEvent]] = defaultdict(list)
+        self.changed = threading.Condition()
+        self.break_stream_after: int | None = None
+        self._server = grpc.server(futures.ThreadPoolExecutor(16))
+        jobs_pb2_grpc.add_JobsServiceServicer_to_server(self, self._server)
+        media_pb2_grpc.add_MediaServiceServicer_to_server(self, self._server)
+        agents_pb2_grpc.add_AgentsServiceServicer_to_server(self, self._server)
+        mapping_pb2_grpc.add_MappingServiceServicer_to_server(self, self._server)
+        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+
+    def start(self) -> None:
+        self._server.start()
+
+    def stop(self) -> None:
+        self._server.stop(grace=0).wait(10)
+
+    def _begin(self, method: str, context: grpc.ServicerContext) -> None:
+        self.calls[method] += 1
+        self.metadata = {key: str(value) for key, value in context.invocation_metadata()}
+        self.faults.strike(method, context)
+
+    def store(self, data: bytes, media_type: str = "image/png") -> media_pb2.BlobRef:
+        digest = hashlib.sha256(data).hexdigest()
+        self.blobs[digest[:16]] = data
+        return media_pb2.BlobRef(
+            key=digest[:16], size=len(data), sha256=digest, media_type=media_type, filename="picture.png"
+        )
+
+    def tell(self, job_id: str, **event: Any) -> None:
+        with self.changed:
+            told = jobs_pb2.JobEvent(sequence=len(self.events[job_id]) + 1, job_id=job_id, **event)
+            if told.HasField("state"):
+                self.jobs[job_id].CopyFrom(told.state)
+            self.events[job_id].append(told)
+            self.changed.notify_all()
+
+    def change(self, job_id: str, state: jobs_pb2.JobState.ValueType, **fields: Any) -> None:
+        job = jobs_pb2.Job()
+        job.CopyFrom(self.jobs[job_id])
+        job.MergeFrom(jobs_pb2.Job(state=state, **fields))
+        self.tell(job_id, state=job)
+
+    def Submit(self, request: jobs_pb2.SubmitRequest, context: Any) -> jobs_pb2.SubmitResponse:
+        self._begin("Submit", context)
+        with self.changed:
+            job_id = self.by_key.get(request.idempotency_key)
+            if job_id is None:
+                job_id = f"job-{len(self.jobs)}"
+                self.by_key[request.idempotency_key] = job_id
+                self.tasks[job_id] = request
+                seed = request.task.paint.options.seed
+                self.jobs[job_id] = jobs_pb2.Job(
+                    id=job_id, kind="paint", state=jobs_pb2.JOB_STATE_QUEUED, seed=seed, eta_s=-1
+                )
+                self._work(job_id, request.task.paint)
+        # An answer that is lost after the work was accepted.
+        self.faults.strike("Submitted", context)
+        return jobs_pb2.SubmitResponse(job=self.jobs[job_id])
+
+    def _work(self, job_id: str, paint: agents_pb2.PaintRequest) -> None:
+        self.change(job_id, jobs_pb2.JOB_STATE_RUNNING, attempts=1)
+        if paint.prompt == "slow":
+            return
+        if paint.prompt == "fail":
+            error = InvalidArgument("steps must be 1..100", field="steps", limit="1..100")
+            problem = jobs_pb2.Job().problem
+            problem.code, problem.message, problem.field, problem.limit = error.code, error.message, "steps", "1..100"
+            self.change(job_id, jobs_pb2.JOB_STATE_FAILED, problem=problem)
+            return
+        self.tell(job_id, partial=jobs_pb2.JobEvent.Partial(music=MUSIC))
+        self.tell(job_id, partial=jobs_pb2.JobEvent.Partial(prompt=PROMPT))
+        self.tell(job_id, progress=jobs_pb2.JobEvent.Progress(stage="paint", fraction=0.5, eta_s=-1))
+        preview = jobs_pb2.JobEvent.Preview(index=0, step=1, steps=2, image=self.store(b"preview"))
+        self.tell(job_id, preview=preview)
+        images = [
+            agents_pb2.PaintedImage(
+                image=self.store(PICTURE + bytes([index])),
+                prompt=PROMPT,
+                seed=paint.options.seed + index,
+                width=256,
+                height=256,
+            )
+            for index in range(paint.options.n or 1)
+        ]
+        result = jobs_pb2.Job.Result(paint=agents_pb2.PaintResult(images=images, music=MUSIC))
+        timings = [jobs_pb2.StageTiming(stage=stage, seconds=0.5) for stage in ("queue", "paint", "paint")]
+        self.change(
+            job_id, jobs_pb2.JOB_STATE_SUCCEEDED, result=result, timings=timings, models={"image_generator": "1"}
+        )
+
+    def _known(self, job_id: str, context: Any) -> jobs_pb2.Job:
+        if job_id not in self.jobs:
+            abort(context, NotFound(f"no job {job_id}"))
+        return self.jobs[job_id]
+
+    def Get(self, request: jobs_pb2.GetRequest, context: Any) -> jobs_pb2.GetResponse:
+        self._begin("Get", context)
+        return jobs_pb2.GetResponse(job=self._known(request.id, context))
+
+    def List(self, request: jobs_pb2.ListRequest, context: Any) -> jobs_pb2.ListResponse:
+        self._begin("List", context)
+        jobs = [job for job in reversed(self.jobs.values()) if not request.states or job.state in request.states]
+        start = int(request.page_token or 0)
+        page = jobs[start : start + request.page_size]
+        end = start + len(page)
+        return jobs_pb2.ListResponse(jobs=page, next_page_token=str(end) if end < len(jobs) else "")
+
+    def Cancel(self, request: jobs_pb2.CancelRequest, context: Any) -> jobs_pb2.CancelResponse:
+        self._begin("Cancel", context)
+        self._known(request.id, context)
+        self.change(request.id, jobs_pb2.JOB_STATE_CANCELLED)
+        return jobs_pb2.CancelResponse(job=self.jobs[request.id])
+
+    def Watch(self, request: jobs_pb2.WatchRequest, context: Any) -> Iterator[jobs_pb2.WatchResponse]:
+        self._begin("Watch", context)
+        self._known(request.id, context)
+        place = request.after_sequence
+        sent = 0
+        while context.is_active():
+            with self.changed:
+                self.changed.wait_for(lambda: len(self.events[request.id]) > place, timeout=0.2)
+                news = self.events[request.id][place:]
+            for event in news:
+                if self.break_stream_after is not None and sent >= self.break_stream_after:
+                    context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+                yield jobs_pb2.WatchResponse(event=event)
+                sent += 1
+            place += len(news)
+            if self.jobs[request.id].state >= jobs_pb2.JOB_STATE_SUCCEEDED and place == len(self.events[request.id]):
+                return
+
+    def Upload(self, requests: Iterator[media_pb2.UploadRequest], context: Any) -> media_pb2.UploadResponse:
+        self._begin("Upload", context)
+        header = next(requests).header
+        blob = self.store(b"".join(message.chunk for message in requests), "audio/wav")
+        blob.filename = header.filename
+        return media_pb2.UploadResponse(blob=blob)
+
+    def Download(self, request: media_pb2.DownloadRequest, context: Any) -> Iterator[media_pb2.DownloadResponse]:
+        self._begin("Download", context)
+        data = self.blobs[request.key]
+        for start in range(0, len(data), 256 * 1024):
+            yield media_pb2.DownloadResponse(chunk=data[start : start + 256 * 1024])
+
+    def Describe(self, request: agents_pb2.DescribeRequest, context: Any) -> agents_pb2.DescribeResponse:
+        self._begin("Describe", context)
+        return agents_pb2.DescribeResponse(description=MUSIC)
+
+    def Embed(self, request: mapping_pb2.EmbedRequest, context: Any) -> mapping_pb2.EmbedResponse:
+        self._begin("Embed", context)
+        embeddings = [mapping_pb2.Embedding(values=[1.0, 0.0]) for _ in request.texts]
+        return mapping_pb2.EmbedResponse(embeddings=embeddings, model="text_encoder:1", tokens=3)

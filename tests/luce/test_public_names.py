@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import luce
+
+BLOCKED = """
+import sys
+
+ALLOWED = {"luce", "grpc", "google", "typing_extensions", "_cython_3_2_0", "__main__"}
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top in sys.stdlib_module_names or top in ALLOWED or top.startswith("_"):
+            return None
+        raise ModuleNotFoundError(f"{name} is blocked", name=name)
+
+sys.meta_path.insert(0, Block())
+import luce
+for name in luce.__all__:
+    getattr(luce, name)
+import luce.cli.main
+from pathlib import Path
+assert "luce.server" not in sys.modules, "the SDK imported server code"
+luce.Client("127.0.0.1:1").close()
+"""
+
+
+def test_the_public_names_are_these() -> None:
+    assert luce.__all__ == [
+        "DEFAULT_LIMITS",
+        "DEFAULT_RETRY",
+        "DEFAULT_TIMEOUT",
+        "AsyncClient",
+        "AsyncJobHandle",
+        "AsyncJobs",
+        "Blob",
+        "Cancelled",
+        "Client",
+        "DeadlineExceeded",
+        "Embeddings",
+        "Emotion",
+        "EmotionPoint",
+        "FailedPrecondition",
+        "IdempotencyMismatch",
+        "ImagePainted",
+        "Internal",
+        "InvalidArgument",
+        "Job",
+        "JobEvent",
+        "JobHandle",
+        "JobState",
+        "Jobs",
+        "Limits",
+        "LuceError",
+        "MalformedMedia",
+        "MusicDescription",
+        "MusicHeard",
+        "NotFound",
+        "PaintOptions",
+        "PaintedImage",
+        "Painting",
+        "PayloadTooLarge",
+        "PermissionDenied",
+        "Picture",
+        "Preview",
+        "Progress",
+        "Prompt",
+        "PromptWritten",
+        "RequestError",
+        "ResourceExhausted",
+        "Retry",
+        "ServiceError",
+        "StateChanged",
+        "Timeout",
+        "Unauthenticated",
+        "Unavailable",
+        "Unimplemented",
+        "UnsupportedMediaType",
+        "__version__",
+    ]
+
+
+def test_every_public_name_is_there_and_listed_by_dir() -> None:
+    for name in luce.__all__:
+        assert getattr(luce, name) is not None
+    assert set(luce.__all__) <= set(dir(luce))
+
+
+def test_every_public_error_of_the_tree_is_exported() -> None:
+    exported = {getattr(luce, name) for name in luce.__all__}
+    todo = [luce.LuceError]
+    while todo:
+        kind = todo.pop()
+        assert kind in exported
+        todo.extend(kind.__subclasses__())
+
+
+def test_the_sdk_and_the_command_line_need_grpcio_and_protobuf_alone() -> None:
+    subprocess.run([sys.executable, "-c", BLOCKED], check=True, timeout=60)
+
+
+def test_importing_luce_alone_loads_no_grpc() -> None:
+    check = "import sys, luce, luce.errors, luce.emotion; assert 'grpc' not in sys.modules"
+    subprocess.run([sys.executable, "-c", check], check=True, timeout=60)
