@@ -203,7 +203,8 @@ class SmallServer(
         sent = 0
         while context.is_active():
             with self.changed:
-                self.changed.wait_for(lambda: len(self.events[request.id]) > place, timeout=0.2)
+                if len(self.events[request.id]) <= place:
+                    self.changed.wait(timeout=0.2)
                 news = self.events[request.id][place:]
             for event in news:
                 if self.break_stream_after is not None and sent >= self.break_stream_after:
@@ -231,7 +232,15 @@ class SmallServer(
         self._begin("Describe", context)
         return agents_pb2.DescribeResponse(description=MUSIC)
 
+    def Imagine(self, request: agents_pb2.ImagineRequest, context: Any) -> agents_pb2.ImagineResponse:
+        self._begin("Imagine", context)
+        return agents_pb2.ImagineResponse(prompts=[PROMPT])
+
     def Embed(self, request: mapping_pb2.EmbedRequest, context: Any) -> mapping_pb2.EmbedResponse:
         self._begin("Embed", context)
         embeddings = [mapping_pb2.Embedding(values=[1.0, 0.0]) for _ in request.texts]
         return mapping_pb2.EmbedResponse(embeddings=embeddings, model="text_encoder:1", tokens=3)
+
+    def Feel(self, request: mapping_pb2.FeelRequest, context: Any) -> mapping_pb2.FeelResponse:
+        self._begin("Feel", context)
+        return mapping_pb2.FeelResponse(emotion=MUSIC.emotion)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import io
 from pathlib import Path
+from typing import BinaryIO
 
 import grpc
 import pytest
@@ -48,7 +49,8 @@ def test_audio_may_be_a_path_bytes_or_a_file(
     path = tmp_path / "song.wav"
     path.write_bytes(song)
     with path.open("rb") as file:
-        client.paint({"path": path, "bytes": song, "file": file}[kind])
+        sources: dict[str, Path | bytes | BinaryIO] = {"path": path, "bytes": song, "file": file}
+        client.paint(sources[kind])
     audio = server.tasks["job-0"].task.paint.audio
     assert server.blobs[audio.key] == song
     assert audio.filename == ("" if kind == "bytes" else "song.wav")
