@@ -1,0 +1,1 @@
+"""How the studio weights were made."""
