@@ -1,0 +1,66 @@
+"""The agents service: `python -m services.agents.main`. Settings come from the environment (`LUCE_<AREA>_<FIELD>`)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from luce.server import telemetry
+from luce.server.bus import ObjectStore, connect
+from luce.server.host import Dependency, ServiceHost
+from luce.server.inference import InferenceClient
+from luce.server.jobs import JobWorker
+from luce.server.media import MediaDecoder, MediaSettings
+from luce.server.settings import BusSettings, HostSettings, JobSettings, TelemetrySettings, TritonSettings
+from luce.v1 import agents_pb2
+from services.agents import generator, listening
+from services.agents.core import Agents
+from services.agents.generator import PictureGenerator
+from services.agents.imagining import Imagination
+from services.agents.listening import Listener
+from services.agents.painting import Painter
+from services.agents.servicer import AgentsServicer
+from services.agents.settings import AgentsSettings
+
+MODELS = (listening.MODEL, generator.MODEL)
+
+
+async def serve() -> None:
+    """Serve until SIGTERM or SIGINT, then drain."""
+    settings, bus, jobs = AgentsSettings(), BusSettings(), JobSettings()
+    decoder = MediaDecoder(MediaSettings().model_copy(update={"workers": settings.decoders}))
+    nc = await connect(bus, "agents")
+    inference = InferenceClient(TritonSettings())
+    listener = Listener(
+        inference, threads=settings.listeners, rows=settings.emotion_batch, timeout_s=settings.infer_timeout_s
+    )
+    imagination = Imagination()
+    agents = Agents(ObjectStore(nc.jetstream(), bus), decoder, listener, imagination)
+    painter = Painter(decoder, listener, imagination, PictureGenerator(inference), settings)
+    host = ServiceHost(
+        "agents",
+        nc=nc,
+        servicers=[(AgentsServicer(agents), agents_pb2.DESCRIPTOR.services_by_name["AgentsService"])],
+        workers=[JobWorker("paint", painter, concurrency=settings.concurrency, settings=jobs, bus=bus)],
+        dependencies=[Dependency("triton", lambda: inference.ready(MODELS))],
+        settings=HostSettings(),
+        warm_up=decoder.start,
+    )
+    try:
+        await host.run()
+    finally:
+        listener.close()
+        await decoder.close()
+        await inference.close()
+
+
+def main() -> None:
+    """Set up logs and traces, and serve."""
+    watched = telemetry.setup("agents", TelemetrySettings())
+    try:
+        asyncio.run(serve())
+    finally:
+        watched.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What a paint request asks for, checked and with its defaults."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from luce.errors import InvalidArgument
+from luce.v1 import agents_pb2
+from services.agents.imagining import MAX_PROMPTS, check_text
+from services.agents.settings import AgentsSettings
+
+MAX_STEPS: Final = 100
+MAX_GUIDANCE_SCALE: Final = 15.0
+SMALLEST_SIDE, LARGEST_SIDE, SIDE_MULTIPLE = 192, 512, 32
+_SEEDS: Final = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class PaintOrder:
+    """A checked paint request.
+
+    Attributes:
+        audio_key: Key of the music in the object store; "" without.
+        text: A person's own words.
+        negative_text: What the person does not want to see.
+        count: Pictures, 1..8.
+        steps: Denoising steps, 1..100.
+        guidance_scale: 0..15.
+        width: Pixels, a multiple of 32 in 192..512.
+        height: Pixels, likewise.
+        preview_every: Steps from one preview to the next; 0: none.
+    """
+
+    audio_key: str
+    text: str
+    negative_text: str
+    count: int
+    steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    preview_every: int
+
+
+def paint_order(request: agents_pb2.PaintRequest, settings: AgentsSettings) -> PaintOrder:
+    """Check a request and fill in what it leaves open.
+
+    Raises:
+        InvalidArgument: A field is out of its range, or there is neither audio nor prompt.
+    """
+    options = request.options
+    if not request.audio.key and not request.prompt.strip():
+        raise InvalidArgument("there is neither audio nor a prompt", field="prompt", limit="audio, a prompt or both")
+    check_text(request.prompt, field="prompt")
+    check_text(options.negative_prompt, field="negative_prompt")
+    guidance = options.guidance_scale if options.HasField("guidance_scale") else settings.default_guidance_scale
+    if not (math.isfinite(guidance) and 0.0 <= guidance <= MAX_GUIDANCE_SCALE):
+        raise _out_of_range("guidance_scale", f"{guidance:g}", f"0..{MAX_GUIDANCE_SCALE:g}")
+    return PaintOrder(
+        audio_key=request.audio.key,
+        text=request.prompt,
+        negative_text=options.negative_prompt.strip(),
+        count=_within("n", options.n if options.HasField("n") else 1, 1, MAX_PROMPTS),
+        steps=_within("steps", options.steps if options.HasField("steps") else settings.default_steps, 1, MAX_STEPS),
+        guidance_scale=guidance,
+        width=_side("width", options.width if options.HasField("width") else settings.default_size),
+        height=_side("height", options.height if options.HasField("height") else settings.default_size),
+        preview_every=_within("preview_every", options.preview_every, 0, MAX_STEPS),
+    )
+
+
+def seed_of(seed: int, index: int) -> int:
+    """The seed of picture `index`: counted on from the job's, round the 64-bit clock."""
+    return (seed + index) % _SEEDS
+
+
+def _within(field: str, value: int, low: int, high: int) -> int:
+    if not low <= value <= high:
+        raise _out_of_range(field, str(value), f"{low}..{high}")
+    return value
+
+
+def _side(field: str, value: int) -> int:
+    if not SMALLEST_SIDE <= value <= LARGEST_SIDE or value % SIDE_MULTIPLE:
+        raise _out_of_range(field, str(value), f"{SMALLEST_SIDE}..{LARGEST_SIDE}, a multiple of {SIDE_MULTIPLE}")
+    return value
+
+
+def _out_of_range(field: str, value: str, limit: str) -> InvalidArgument:
+    return InvalidArgument(f"{field} must be in {limit}, not {value}", field=field, limit=limit)

@@ -1,0 +1,66 @@
+"""Plain sentences about a piece of music: what was measured, and no more."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from luce.server.vocabulary import vocabulary
+from luce.v1 import agents_pb2
+
+_TEMPO_WORDS: Final = ((66.0, "very slow"), (92.0, "slow"), (120.0, "moderate"), (150.0, "fast"))
+_LOUDNESS_WORDS: Final = ((-32.0, "very soft"), (-23.0, "soft"), (-14.0, "medium loud"))
+_NEUTRAL: Final = 0.12
+_CHANGE: Final = 0.2
+_UNSURE: Final = 0.4
+
+
+def summarize(music: agents_pb2.MusicDescription) -> str:
+    """Two sentences at most: tempo, loudness and key; feeling and how it changes."""
+    if music.silent:
+        return f"{_length(music.duration_s)} of silence."
+    loudness = _word(music.loudness_lufs, _LOUDNESS_WORDS, "loud")
+    if music.tempo_bpm > 0:
+        pace = f"{_word(music.tempo_bpm, _TEMPO_WORDS, 'very fast')}, "
+        beat = f"at about {music.tempo_bpm:.0f} beats per minute"
+    else:
+        pace, beat = "", "without a clear beat"
+    key = f"in {music.key}" if music.key else "without a clear key"
+    first = f"{_length(music.duration_s)} of {pace}{loudness} music {key}, {beat}."
+    return f"{first} {_feeling(music)}"
+
+
+def _feeling(music: agents_pb2.MusicDescription) -> str:
+    valence, arousal = music.emotion.valence, music.emotion.arousal
+    if max(abs(valence), abs(arousal)) < _NEUTRAL:
+        words = "neutral"
+    else:
+        words = " and ".join(entry.phrases[0] for entry in vocabulary().nearest("mood", valence, arousal, count=2))
+    points = music.curve.points
+    spread = sum(p.valence_uncertainty + p.arousal_uncertainty for p in points) / (2 * len(points)) if points else 0.0
+    unsure = ", though this is uncertain" if spread > _UNSURE else ""
+    return f"It feels {words} (valence {valence:+.2f}, arousal {arousal:+.2f}){unsure}{_change(music)}."
+
+
+def _change(music: agents_pb2.MusicDescription) -> str:
+    points = music.curve.points
+    third = len(points) // 3
+    if third < 2:
+        return ""
+    arousal = sum(p.emotion.arousal for p in points[-third:]) - sum(p.emotion.arousal for p in points[:third])
+    valence = sum(p.emotion.valence for p in points[-third:]) - sum(p.emotion.valence for p in points[:third])
+    words = []
+    if abs(arousal) / third > _CHANGE:
+        words.append("livelier" if arousal > 0 else "calmer")
+    if abs(valence) / third > _CHANGE:
+        words.append("brighter" if valence > 0 else "darker")
+    return f", and grows {' and '.join(words)} towards the end" if words else ""
+
+
+def _length(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds" if seconds >= 1.5 else f"{seconds:.1f} seconds"
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d} minutes"
+
+
+def _word(value: float, table: tuple[tuple[float, str], ...], last: str) -> str:
+    return next((word for limit, word in table if value < limit), last)
