@@ -1,0 +1,52 @@
+"""Log files of child processes: appended to by the child itself, kept within bounds from outside."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import IO, Final
+
+MAX_BYTES: Final = 8 * 1024 * 1024
+TAIL_BYTES: Final = 64 * 1024
+
+
+class LogFile:
+    """The log of one child. The child writes to the file directly, so its lines outlive the supervisor.
+
+    Args:
+        path: Where to write; its folder is created.
+        max_bytes: Past it, `bound` moves what is there to "<name>.1" and begins anew.
+    """
+
+    def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
+        self.path = path
+        self._max_bytes = max_bytes
+        self._start = 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def open(self, title: str) -> IO[bytes]:
+        """The file, for one run of the child; `title` marks where that run begins."""
+        file = self.path.open("ab", buffering=0)
+        file.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {title}\n".encode())
+        self._start = os.fstat(file.fileno()).st_size
+        return file
+
+    def bound(self) -> None:
+        """Begin anew where the file has grown too long. The child appends, so it goes on at the new end."""
+        if self.path.exists() and self.path.stat().st_size > self._max_bytes:
+            shutil.copyfile(self.path, self.path.with_name(self.path.name + ".1"))
+            os.truncate(self.path, 0)
+            self._start = 0
+
+    def tail(self, lines: int = 20) -> str:
+        """The last lines of the present run."""
+        try:
+            with self.path.open("rb") as file:
+                end = file.seek(0, os.SEEK_END)
+                file.seek(max(min(self._start, end), end - TAIL_BYTES))
+                text = file.read().decode(errors="replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
