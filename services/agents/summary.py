@@ -7,7 +7,7 @@ from typing import Final
 from luce.server.vocabulary import vocabulary
 from luce.v1 import agents_pb2
 
-_TEMPO_WORDS: Final = ((66.0, "very slow"), (92.0, "slow"), (120.0, "moderate"), (150.0, "fast"))
+_TEMPO_WORDS: Final = ((66.0, "very slow"), (92.0, "slow"), (120.0, "moderate"), (156.0, "fast"))
 _LOUDNESS_WORDS: Final = ((-32.0, "very soft"), (-23.0, "soft"), (-14.0, "medium loud"))
 _NEUTRAL: Final = 0.12
 _CHANGE: Final = 0.2

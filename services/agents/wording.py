@@ -50,7 +50,8 @@ def follow(wish: Attributes, named: Mapping[str, str]) -> Attributes:
     asked: dict[str, Any] = {kind: name for kind, name in named.items() if kind in _SINGLE}
     if "mood" in named:
         asked["moods"] = (named["mood"],)
-    return harmonize(replace(wish, **asked))
+    # What goes together is ours to judge, unless the person asked for just that.
+    return replace(harmonize(replace(wish, **asked)), **asked)
 
 
 def prompt_text(wish: Attributes, text: str, named: Mapping[str, str], rng: random.Random) -> str:

@@ -11,8 +11,8 @@ from services.agents.roles.brief import Brief
 from services.agents.roles.choosing import brightness, choose, warmth
 from services.agents.roles.scene import Scene
 
-_WARMTH_LEAN: Final = 2.0
-_BRIGHTNESS_LEAN: Final = 4.0
+_WARMTH_LEAN: Final = 2.5
+_BRIGHTNESS_LEAN: Final = 8.0
 
 
 @dataclass(frozen=True, slots=True)
