@@ -92,7 +92,7 @@ def test_what_a_person_names_is_not_contradicted(seed: int) -> None:
     (prompt,) = IMAGINATION.imagine(SAD, "A castle by the sea at sunrise, oil painting.", 1, seed)
     told = prompt.attributes
     assert (told.scene, told.subject, told.time_of_day, told.style) == ("sea", "a castle", "at dawn", "oil painting")
-    assert "night" not in prompt.text
+    assert "at night" not in prompt.text
     assert "watercolor" not in prompt.text
     assert prompt.text.startswith("A castle by the sea at sunrise, oil painting, ")
 
