@@ -1,0 +1,1 @@
+"""The public face of Luce: HTTP and gRPC in front of one core."""

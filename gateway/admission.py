@@ -1,0 +1,138 @@
+"""What may enter: the ranges of a paint request, and the most work one may ask for.
+
+Both doors check here, on the protobuf message, so that a limit is written once. How many jobs may wait is the queue's
+own bound (`luce.server.jobs`).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from luce.errors import InvalidArgument
+from luce.v1 import agents_pb2
+
+STEPS: Final = (1, 100)
+GUIDANCE_SCALE: Final = (0.0, 15.0)
+SIDE: Final = (192, 512)
+SIDE_MULTIPLE: Final = 32
+PICTURES: Final = (1, 8)
+PROMPT_CHARACTERS: Final = 1000
+SEED: Final = (0, 2**64 - 1)
+TEXTS: Final = (1, 64)
+TEXT_CHARACTERS: Final = (1, 8192)
+IDEMPOTENCY_KEY_CHARACTERS: Final = 255
+
+# What the studio model takes where a field is left out; used for the cost alone.
+_DEFAULT_STEPS: Final = 12
+_DEFAULT_SIDE: Final = 256
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def check_number(field: str, value: float, allowed: tuple[float, float]) -> None:
+    """Raises `InvalidArgument` where the value (NaN too) is outside the closed range."""
+    low, high = allowed
+    if not low <= value <= high:
+        limit = f"{_plain(low)}..{_plain(high)}"
+        raise InvalidArgument(f"{field} is {_plain(value)}; allowed is {limit}", field=field, limit=limit)
+
+
+def _plain(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
+
+
+def check_text(field: str, text: str, most: int) -> None:
+    """Raises `InvalidArgument` where the text is too long or holds control characters."""
+    if len(text) > most:
+        raise InvalidArgument(
+            f"{field} has {len(text)} characters; at most {most} are allowed",
+            field=field,
+            limit=f"0..{most} characters",
+        )
+    if _CONTROL.search(text):
+        raise InvalidArgument(f"{field} holds control characters", field=field, limit="no control characters")
+
+
+def check_idempotency_key(key: str) -> None:
+    """Raises `InvalidArgument` where the key is too long or not printable ASCII."""
+    limit = f"1..{IDEMPOTENCY_KEY_CHARACTERS} printable ASCII characters"
+    if len(key) > IDEMPOTENCY_KEY_CHARACTERS or not key.isascii() or (key and not key.isprintable()):
+        raise InvalidArgument("the idempotency key is too long or not printable", field="idempotency_key", limit=limit)
+
+
+def check_timeout(field: str, seconds: float, most: float) -> None:
+    """Raises `InvalidArgument` where a timeout is not finite, negative, or longer than `most` seconds."""
+    if not math.isfinite(seconds) or not 0 <= seconds <= most:
+        raise InvalidArgument(
+            f"{field} is {seconds:g} s; allowed is 0..{most:g} s", field=field, limit=f"0..{most:g} s"
+        )
+
+
+def paint_cost(options: agents_pb2.PaintOptions) -> int:
+    """The work that painting takes: steps × width × height × n."""
+    steps = options.steps if options.HasField("steps") else _DEFAULT_STEPS
+    width = options.width if options.HasField("width") else _DEFAULT_SIDE
+    height = options.height if options.HasField("height") else _DEFAULT_SIDE
+    return steps * width * height * (options.n if options.HasField("n") else 1)
+
+
+def check_paint(request: agents_pb2.PaintRequest, max_cost: int) -> None:
+    """Whether this may be painted at all.
+
+    Raises:
+        InvalidArgument: A field is out of range, nothing is given to paint from, or all of it together is more work
+            than `max_cost` (steps × width × height × n).
+    """
+    options = request.options
+    if not request.HasField("audio") and not request.prompt.strip():
+        raise InvalidArgument("there is nothing to paint from: give audio, a prompt, or both", field="audio")
+    check_text("prompt", request.prompt, PROMPT_CHARACTERS)
+    check_text("negative_prompt", options.negative_prompt, PROMPT_CHARACTERS)
+    if options.HasField("steps"):
+        check_number("steps", options.steps, STEPS)
+    if options.HasField("guidance_scale"):
+        check_number("guidance_scale", options.guidance_scale, GUIDANCE_SCALE)
+    if options.HasField("n"):
+        check_number("n", options.n, PICTURES)
+    for field in ("width", "height"):
+        if options.HasField(field):
+            check_side(field, getattr(options, field))
+    if options.preview_every:
+        check_number("preview_every", options.preview_every, (0, STEPS[1]))
+    cost = paint_cost(options)
+    if cost > max_cost:
+        raise InvalidArgument(
+            f"steps × width × height × n is {cost}; at most {max_cost} is allowed", field="n", limit=f"0..{max_cost}"
+        )
+
+
+def check_side(field: str, pixels: int) -> None:
+    """Raises `InvalidArgument` where a picture cannot have such a side."""
+    low, high = SIDE
+    if not low <= pixels <= high or pixels % SIDE_MULTIPLE:
+        limit = f"{low}..{high}, a multiple of {SIDE_MULTIPLE}"
+        raise InvalidArgument(f"{field} is {pixels} pixels; allowed is {limit}", field=field, limit=limit)
+
+
+def check_texts(field: str, texts: Sequence[str]) -> None:
+    """Whether these texts may be embedded.
+
+    Raises:
+        InvalidArgument: Too few or too many texts, or one that is empty or too long.
+    """
+    low, high = TEXTS
+    if not low <= len(texts) <= high:
+        raise InvalidArgument(
+            f"{field} has {len(texts)} texts; allowed is {low}..{high}", field=field, limit=f"{low}..{high} texts"
+        )
+    low, high = TEXT_CHARACTERS
+    for index, text in enumerate(texts):
+        if not low <= len(text) <= high:
+            raise InvalidArgument(
+                f"{field}[{index}] has {len(text)} characters; allowed is {low}..{high}",
+                field=f"{field}[{index}]",
+                limit=f"{low}..{high} characters",
+            )

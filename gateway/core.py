@@ -1,0 +1,191 @@
+"""What the gateway does, whichever door the request came through."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import mimetypes
+from collections.abc import Iterator, Sequence
+
+from luce.server.inference import TextEmbedder
+
+from gateway import admission
+from gateway.settings import GatewaySettings
+from gateway.stopwatch import Stopwatch
+from gateway.uploads import Upload, UploadBudget, safe_filename
+from luce.errors import InvalidArgument, ResourceExhausted, Unavailable
+from luce.server.bus import ObjectStore
+from luce.server.deadline import Deadline
+from luce.server.host import NatsRpc
+from luce.server.jobs import Jobs
+from luce.server.media import MediaDecoder, sniff
+from luce.v1 import agents_pb2, jobs_pb2, media_pb2
+
+AGENTS_SERVICE = "luce.v1.AgentsService"
+
+
+class Gateway:
+    """The one core behind both doors.
+
+    Args:
+        settings: Limits.
+        jobs: The job queue; started and closed by whoever made it.
+        objects: The object store.
+        decoder: Looks at uploads before they are accepted.
+        embedder: Text into vectors.
+        rpc: Calls to the services.
+        max_job_s: Longest time that a job may be given, seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: GatewaySettings,
+        jobs: Jobs,
+        objects: ObjectStore,
+        decoder: MediaDecoder,
+        embedder: TextEmbedder,
+        rpc: NatsRpc,
+        max_job_s: float,
+    ) -> None:
+        self.settings = settings
+        self.jobs = jobs
+        self.objects = objects
+        self.draining = asyncio.Event()
+        self._decoder = decoder
+        self._embedder = embedder
+        self._rpc = rpc
+        self._max_job_s = max_job_s
+        self._budget = UploadBudget(settings.upload_memory_bytes)
+        self._streams: set[asyncio.Event] = set()
+
+    def upload(self, field: str, filename: str = "", *, accepts: str = "audio/") -> Upload:
+        """A place for the bytes of one file; use it as a context manager."""
+        limits = self._decoder.settings
+        most = max(limits.max_audio_bytes, 0 if accepts == "audio/" else limits.max_image_bytes)
+        return Upload(
+            self._budget,
+            field=field,
+            max_bytes=most,
+            sniff=sniff,
+            accepts=accepts,
+            filename=filename,
+        )
+
+    async def store(self, upload: Upload, owner: str, watch: Stopwatch) -> media_pb2.BlobRef:
+        """Looks at a file that has arrived, and stores it where it is sound.
+
+        Raises:
+            MalformedMedia, UnsupportedMediaType, PayloadTooLarge, InvalidArgument: What is wrong with the file.
+            Unavailable: The object store is down.
+        """
+        data = upload.finish()
+        with watch.stage("probe"):
+            if upload.media_type.startswith("audio/"):
+                await self._decoder.probe(data, field=upload.field)
+            else:
+                await self._decoder.image(data, field=upload.field)
+        fallback = upload.field + (mimetypes.guess_extension(upload.media_type) or "")
+        with watch.stage("store"):
+            return await self.objects.put(
+                data,
+                media_type=upload.media_type,
+                filename=safe_filename(upload.filename, fallback),
+                owner=owner,
+                max_bytes=len(data),
+            )
+
+    async def submit(
+        self, task: jobs_pb2.Task, owner: str, watch: Stopwatch, *, idempotency_key: str = "", timeout_s: float = 0
+    ) -> tuple[jobs_pb2.Job, bool]:
+        """Checks a task and queues it; when this returns, it is durable.
+
+        Returns:
+            The job, and whether this call created it (False: the idempotency key brought an earlier one back).
+
+        Raises:
+            InvalidArgument, NotFound: The request is at fault.
+            ResourceExhausted: The queue is full; come back after `retry_after` seconds.
+            Unavailable: NATS is down.
+        """
+        admission.check_idempotency_key(idempotency_key)
+        admission.check_timeout("timeout_s", timeout_s, self._max_job_s)
+        if task.WhichOneof("kind") != "paint":
+            raise InvalidArgument("the task has no kind that is known here", field="task", limit="paint")
+        admission.check_paint(task.paint, self.settings.max_paint_cost)
+        if task.paint.HasField("audio"):
+            task.paint.audio.CopyFrom(await self.own_audio(task.paint.audio.key, owner, "audio"))
+        with watch.stage("enqueue"):
+            return await self.jobs.submit(task, owner=owner, idempotency_key=idempotency_key, timeout_s=timeout_s)
+
+    async def own_audio(self, key: str, owner: str, field: str) -> media_pb2.BlobRef:
+        """The stored reference of a caller's audio: what the caller says of size or type is not believed.
+
+        Raises:
+            NotFound: No such upload of this owner.
+            InvalidArgument: It is not audio, or the key is empty.
+        """
+        if not key:
+            raise InvalidArgument(f"{field} has no key", field=field)
+        ref = await self.objects.info(key, owner)
+        if not ref.media_type.startswith("audio/"):
+            raise InvalidArgument(f"{field} is {ref.media_type}, not audio", field=field, limit="audio")
+        return ref
+
+    async def embed(self, field: str, texts: Sequence[str], watch: Stopwatch) -> Embedded:
+        """Texts into vectors.
+
+        Args:
+            field: The request's name for the texts, for messages.
+            texts: 1..64 of them.
+            watch: Learns how long it took.
+
+        Raises:
+            InvalidArgument: Too few or too many texts, or one that is empty or too long.
+            ResourceExhausted, Unavailable, DeadlineExceeded: From the inference client.
+        """
+        admission.check_texts(field, texts)
+        deadline = Deadline.current_or_after(self.settings.request_timeout_s)
+        with watch.stage("embed"):
+            return await self._embedder.embed(texts, deadline=deadline.remaining())
+
+    async def describe(self, request: agents_pb2.DescribeRequest, owner: str) -> agents_pb2.DescribeResponse:
+        """Has the agents listen to an upload of the caller's."""
+        audio = await self.own_audio(request.audio.key, owner, "audio")
+        relayed = agents_pb2.DescribeRequest(audio=audio)
+        deadline = Deadline.current_or_after(self.settings.request_timeout_s)
+        return await self._rpc.call(AGENTS_SERVICE, "Describe", relayed, agents_pb2.DescribeResponse, deadline)
+
+    async def imagine(self, request: agents_pb2.ImagineRequest) -> agents_pb2.ImagineResponse:
+        """Has the agents turn a description into prompts."""
+        admission.check_text("text", request.text, admission.PROMPT_CHARACTERS)
+        if request.count:
+            admission.check_number("count", request.count, admission.PICTURES)
+        deadline = Deadline.current_or_after(self.settings.request_timeout_s)
+        return await self._rpc.call(AGENTS_SERVICE, "Imagine", request, agents_pb2.ImagineResponse, deadline)
+
+    @contextlib.contextmanager
+    def event_stream(self) -> Iterator[asyncio.Event]:
+        """A place among the event streams; the event tells that the stream should end, also because of the drain.
+
+        Raises:
+            ResourceExhausted: As many are open as may be.
+            Unavailable: The gateway is going away.
+        """
+        if self.draining.is_set():
+            raise Unavailable("this gateway is going away", retry_after=1.0)
+        most = self.settings.max_event_streams
+        if len(self._streams) >= most:
+            raise ResourceExhausted("too many event streams are open", limit=f"{most} streams", retry_after=5.0)
+        stop = asyncio.Event()
+        self._streams.add(stop)
+        try:
+            yield stop
+        finally:
+            self._streams.discard(stop)
+
+    def drain(self) -> None:
+        """Ends the event streams, whose readers resume elsewhere by `Last-Event-ID`, and takes no new ones."""
+        self.draining.set()
+        for stop in self._streams:
+            stop.set()

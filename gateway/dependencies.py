@@ -1,0 +1,39 @@
+"""What the gateway needs in order to do all its work."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import nats.errors
+from luce.server.inference import InferenceClient
+
+from luce.errors import Unavailable
+from luce.server.bus import BusClient
+from luce.server.host import Dependency
+from luce.server.jobs import Jobs
+
+MODELS: Final = ("text_encoder", "music_emotion", "image_generator")
+"""Every model that some request needs, loaded and warm."""
+
+
+_PING_TIMEOUT_S: Final = 1.0
+
+
+async def find_service(nc: BusClient, name: str) -> None:
+    """Returns when at least one instance of a service answers NATS's own discovery. Raises `Unavailable`."""
+    try:
+        await nc.request(f"$SRV.PING.{name}", b"", timeout=_PING_TIMEOUT_S)
+    except (nats.errors.Error, TimeoutError) as error:
+        raise Unavailable(f"no instance of {name} answers") from error
+
+
+def dependencies_of(jobs: Jobs, inference: InferenceClient, nc: BusClient) -> tuple[Dependency, ...]:
+    """NATS, Triton with its models, and at least one worker of the agents."""
+
+    async def agents() -> None:
+        await find_service(nc, "agents")
+
+    async def triton() -> None:
+        await inference.ready(MODELS)
+
+    return (Dependency("nats", jobs.ready), Dependency("triton", triton), Dependency("agents", agents))

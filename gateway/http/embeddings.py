@@ -1,0 +1,76 @@
+"""`POST /v1/embeddings` in the OpenAI shape, as plain ASGI: the route where microseconds count."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Final
+
+import orjson
+from pydantic import ValidationError
+from starlette.types import Receive, Scope, Send
+
+from gateway.core import Embedded, Gateway
+from gateway.http import body
+from gateway.http.schemas import EmbeddingsRequest
+from gateway.problems import from_validation, method_not_allowed
+from luce.errors import InvalidArgument, NotFound
+
+PATH: Final = "/v1/embeddings"
+MODEL: Final = "text_encoder"
+
+_HEADERS: Final = [(b"content-type", b"application/json")]
+
+
+class EmbeddingsEndpoint:
+    """Texts in, vectors out.
+
+    Args:
+        core: The gateway.
+    """
+
+    def __init__(self, core: Gateway) -> None:
+        self._core = core
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one call; its errors become problems one layer above."""
+        if scope["method"] != "POST":
+            await method_not_allowed(scope["method"], PATH, "POST")(scope, receive, send)
+            return
+        raw = await body.read_body(receive, dict(scope["headers"]), self._core.settings.max_json_bytes)
+        request = _parse(raw)
+        texts = [request.input] if isinstance(request.input, str) else request.input
+        embedded = await self._core.embed("input", texts, scope["state"]["watch"])
+        _check_dimensions(request.dimensions, embedded.vectors.shape[1])
+        answer = _encode(embedded, request.encoding_format)
+        length = (b"content-length", str(len(answer)).encode())
+        await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, length]})
+        await send({"type": "http.response.body", "body": answer})
+
+
+def _parse(raw: bytes) -> EmbeddingsRequest:
+    fields = body.parse_object(raw)
+    try:
+        request = EmbeddingsRequest.model_validate(fields, strict=True)
+    except ValidationError as error:
+        raise from_validation(list(error.errors(include_url=False))) from error
+    if request.model not in (None, MODEL):
+        raise NotFound(f"there is no model {request.model[:64]!r} that embeds", field="model", limit=MODEL)
+    return request
+
+
+def _check_dimensions(asked: int | None, there: int) -> None:
+    if asked not in (None, there):
+        raise InvalidArgument(f"dimensions is {asked}; the model has {there}", field="dimensions", limit=str(there))
+
+
+def _encode(embedded: Embedded, encoding: str) -> bytes:
+    def values(index: int) -> Any:
+        vector = embedded.vectors[index]
+        return vector if encoding == "float" else base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")
+
+    data = [
+        {"object": "embedding", "index": index, "embedding": values(index)} for index in range(len(embedded.vectors))
+    ]
+    usage = {"prompt_tokens": embedded.tokens, "total_tokens": embedded.tokens}
+    answer = {"object": "list", "data": data, "model": embedded.model, "usage": usage}
+    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)

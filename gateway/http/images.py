@@ -1,0 +1,105 @@
+"""`POST /v1/images/generations`: music and words into pictures."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Request, Response
+
+from gateway.core import Gateway
+from gateway.http import body, records
+from gateway.http.answers import json_response, problems
+from gateway.http.context import CoreOf, OwnerOf, WatchOf
+from gateway.http.multipart import boundary_of
+from gateway.http.painting import form_values, paint_request
+from gateway.http.receiving import receive_form
+from gateway.http.schemas import ImageGenerationForm, ImageGenerationRequest, Job
+from gateway.stopwatch import Stopwatch
+from luce.errors import UnsupportedMediaType
+from luce.v1 import jobs_pb2
+
+router = APIRouter(tags=["paint"])
+
+_WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
+_BODY: Final = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {"schema": {"$ref": "#/components/schemas/ImageGenerationForm"}},
+        "application/json": {"schema": {"$ref": "#/components/schemas/ImageGenerationRequest"}},
+    },
+}
+
+
+def wait_seconds(prefer: str | None, most: float) -> float:
+    """Seconds of `Prefer: wait=N` (RFC 7240), capped; 0 where it is not asked for."""
+    match = _WAIT.search(prefer or "")
+    return min(float(match[1]), most) if match else 0.0
+
+
+@router.post(
+    "/v1/images/generations",
+    status_code=202,
+    response_model=None,
+    responses={
+        200: {"model": Job, "description": "Done within `Prefer: wait=N`"},
+        202: {"model": Job, "description": "Accepted, and durable. `Location` is the job"},
+        **problems(400, 401, 404, 413, 415, 422, 429, 503),
+    },
+    openapi_extra={"requestBody": _BODY},
+)
+async def generate_images(
+    request: Request,
+    core: CoreOf,
+    owner: OwnerOf,
+    watch: WatchOf,
+    prefer: Annotated[str | None, Header(description="`wait=N`: answer in place if done within N seconds")] = None,
+    idempotency_key: Annotated[
+        str | None, Header(description="Same key, same request: the same job. At most 255 characters")
+    ] = None,
+) -> Response:
+    """Paint pictures from a piece of music, from words, or from both.
+
+    Answers 202 with the job as soon as it is durable, or 200 with the finished job under `Prefer: wait=N`.
+    """
+    task, timeout_s = await _read_task(request, core, owner, watch)
+    job, created = await core.submit(task, owner, watch, idempotency_key=idempotency_key or "", timeout_s=timeout_s)
+    headers = {"Location": records.job_url(job.id)}
+    if not created:
+        headers["Idempotency-Replayed"] = "true"
+    seconds = wait_seconds(prefer, core.settings.max_wait_s)
+    if seconds > 0:
+        headers["Preference-Applied"] = f"wait={seconds:g}"
+        with watch.stage("wait"):
+            job = await body.unless_gone(request.receive, core.jobs.wait(job.id, owner, seconds))
+    return json_response(records.job_record(job), 200 if job.state in records.TERMINAL else 202, headers)
+
+
+async def _read_task(request: Request, core: Gateway, owner: str, watch: Stopwatch) -> tuple[jobs_pb2.Task, float]:
+    content_type = request.headers.get("content-type", "")
+    if boundary := boundary_of(content_type):
+        return await _read_form(request, boundary, core, owner, watch)
+    if content_type.partition(";")[0].strip().lower() not in ("", "application/json"):
+        limit = "application/json or multipart/form-data"
+        raise UnsupportedMediaType(f"the body is {content_type[:100]!r}", field="content-type", limit=limit)
+    with watch.stage("upload"):
+        raw = await body.read_body(request.receive, dict(request.scope["headers"]), core.settings.max_json_bytes)
+    options = ImageGenerationRequest.model_validate(body.parse_object(raw), strict=True)
+    task = jobs_pb2.Task(paint=paint_request(options))
+    if options.audio_key is not None:
+        task.paint.audio.key = options.audio_key
+    return task, options.timeout_s or 0.0
+
+
+async def _read_form(
+    request: Request, boundary: bytes, core: Gateway, owner: str, watch: Stopwatch
+) -> tuple[jobs_pb2.Task, float]:
+    with core.upload("audio") as upload:
+        with watch.stage("upload"):
+            fields, came = await receive_form(request, boundary, upload)
+        values: dict[str, Any] = form_values(fields)
+        options = ImageGenerationForm.model_validate(values)
+        task = jobs_pb2.Task(paint=paint_request(options))
+        if came:
+            task.paint.audio.CopyFrom(await core.store(upload, owner, watch))
+    return task, options.timeout_s or 0.0

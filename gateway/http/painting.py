@@ -1,0 +1,66 @@
+"""HTTP fields of a paint request as the protobuf message that both doors check."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from gateway import admission
+from gateway.http.schemas import ImageOptions
+from luce.errors import InvalidArgument
+from luce.v1 import agents_pb2
+
+_SIZE: Final = re.compile(r"([0-9]{1,5})[xX×]([0-9]{1,5})")
+_NUMBERS: Final[dict[str, tuple[float, float]]] = {
+    "n": admission.PICTURES,
+    "steps": admission.STEPS,
+    "guidance_scale": admission.GUIDANCE_SCALE,
+    "seed": admission.SEED,
+    "preview_every": (0, admission.STEPS[1]),
+}
+
+
+def paint_request(options: ImageOptions) -> agents_pb2.PaintRequest:
+    """The message. What a protobuf field cannot even hold (a negative or a huge number) is refused here.
+
+    Raises:
+        InvalidArgument: A field is out of range, or `size` and `width` or `height` are both given.
+    """
+    request = agents_pb2.PaintRequest(prompt=_unicode("prompt", options.prompt))
+    request.options.negative_prompt = _unicode("negative_prompt", options.negative_prompt)
+    for field, allowed in _NUMBERS.items():
+        value = getattr(options, field)
+        if value is not None:
+            admission.check_number(field, value, allowed)
+            setattr(request.options, field, value)
+    for field, pixels in _sides(options).items():
+        admission.check_side(field, pixels)
+        setattr(request.options, field, pixels)
+    return request
+
+
+def _sides(options: ImageOptions) -> dict[str, int]:
+    sides = {field: value for field in ("width", "height") if (value := getattr(options, field)) is not None}
+    if options.size is None or options.size == "auto":
+        return sides
+    if sides:
+        raise InvalidArgument("size and width or height are both given", field="size", limit="one of them")
+    match = _SIZE.fullmatch(options.size)
+    low, high = admission.SIDE
+    if match is None:
+        limit = f"WIDTHxHEIGHT, each {low}..{high}, a multiple of {admission.SIDE_MULTIPLE}, or auto"
+        raise InvalidArgument(f"size is {options.size[:32]!r}; allowed is {limit}", field="size", limit=limit)
+    return {"width": int(match[1]), "height": int(match[2])}
+
+
+def _unicode(field: str, text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(f"{field} holds half a character", field=field, limit="valid Unicode") from error
+    return text
+
+
+def form_values(fields: dict[str, str]) -> dict[str, Any]:
+    """The fields of a form, without those that are empty: a form sends every field, filled in or not."""
+    return {name: value for name, value in fields.items() if value != ""}

@@ -1,0 +1,181 @@
+"""Protobuf messages as the JSON that the HTTP door answers. `schemas.py` declares the same shapes for readers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+from urllib.parse import quote
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from gateway.problems import problem_dict
+from luce.v1 import agents_pb2, emotion_pb2, jobs_pb2, media_pb2
+
+STATES: Final = {
+    jobs_pb2.JOB_STATE_QUEUED: "queued",
+    jobs_pb2.JOB_STATE_RUNNING: "running",
+    jobs_pb2.JOB_STATE_SUCCEEDED: "succeeded",
+    jobs_pb2.JOB_STATE_FAILED: "failed",
+    jobs_pb2.JOB_STATE_CANCELLED: "cancelled",
+}
+STATE_OF_NAME: Final = {name: state for state, name in STATES.items()}
+TERMINAL: Final = frozenset({jobs_pb2.JOB_STATE_SUCCEEDED, jobs_pb2.JOB_STATE_FAILED, jobs_pb2.JOB_STATE_CANCELLED})
+
+
+def job_url(job_id: str) -> str:
+    """Path of a job's record."""
+    return f"/v1/jobs/{quote(job_id, safe='')}"
+
+
+def blob_url(key: str) -> str:
+    """Path of a stored file."""
+    return f"/v1/blobs/{quote(key, safe='')}"
+
+
+def job_record(job: jobs_pb2.Job) -> dict[str, Any]:
+    """A job's record, with where to go from here."""
+    url = job_url(job.id)
+    return {
+        "id": job.id,
+        "object": "job",
+        "kind": job.kind,
+        "state": STATES.get(job.state, "queued"),
+        "position": job.position,
+        "stage": job.stage,
+        "fraction": _rounded(job.fraction, 4),
+        "eta_s": _eta(job.eta_s),
+        "attempts": job.attempts,
+        "created_at": _time(job, "created_at"),
+        "started_at": _time(job, "started_at"),
+        "finished_at": _time(job, "finished_at"),
+        "timings": [{"stage": timing.stage, "seconds": _rounded(timing.seconds, 6)} for timing in job.timings],
+        "seed": job.seed,
+        "models": dict(sorted(job.models.items())),
+        "problem": problem_dict(job.problem) if job.HasField("problem") else None,
+        "result": _result(job) if job.HasField("result") else None,
+        "links": {"self": url, "result": f"{url}/result", "events": f"{url}/events"},
+    }
+
+
+def _result(job: jobs_pb2.Job) -> dict[str, Any]:
+    paint = job.result.paint
+    return {
+        "images": [
+            painted_image(image) | {"url": f"{job_url(job.id)}/result?index={index}"}
+            for index, image in enumerate(paint.images)
+        ],
+        "music": music(paint.music) if paint.HasField("music") else None,
+    }
+
+
+def painted_image(image: agents_pb2.PaintedImage) -> dict[str, Any]:
+    """A finished picture, by reference."""
+    return {
+        "image": blob(image.image),
+        "prompt": prompt(image.prompt),
+        "seed": image.seed,
+        "width": image.width,
+        "height": image.height,
+    }
+
+
+def blob(ref: media_pb2.BlobRef) -> dict[str, Any]:
+    """A stored file, by reference."""
+    return {
+        "key": ref.key,
+        "url": blob_url(ref.key),
+        "size": ref.size,
+        "sha256": ref.sha256,
+        "media_type": ref.media_type,
+        "filename": ref.filename,
+    }
+
+
+def prompt(message: agents_pb2.Prompt) -> dict[str, Any]:
+    """A prompt, with the attributes that the agents chose (those that are set)."""
+    attributes = {field.name: str(value) for field, value in message.attributes.ListFields()}
+    return {"text": message.text, "negative_text": message.negative_text, "attributes": attributes}
+
+
+def emotion(point: emotion_pb2.Emotion) -> dict[str, float]:
+    """A point of feeling."""
+    return {
+        "valence": _rounded(point.valence, 4),
+        "arousal": _rounded(point.arousal, 4),
+        "dominance": _rounded(point.dominance, 4),
+    }
+
+
+def music(description: agents_pb2.MusicDescription) -> dict[str, Any]:
+    """What a piece of music says of itself; a tempo or key that is not clear is null."""
+    return {
+        "duration_s": _rounded(description.duration_s, 3),
+        "tempo_bpm": _rounded(description.tempo_bpm, 2) or None,
+        "tempo_confidence": _rounded(description.tempo_confidence, 4),
+        "key": description.key or None,
+        "key_confidence": _rounded(description.key_confidence, 4),
+        "loudness_lufs": _rounded(description.loudness_lufs, 2),
+        "silent": description.silent,
+        "emotion": emotion(description.emotion),
+        "curve": [
+            {
+                "start_s": _rounded(point.start_s, 3),
+                "duration_s": _rounded(point.duration_s, 3),
+                "emotion": emotion(point.emotion),
+                "valence_uncertainty": _rounded(point.valence_uncertainty, 4),
+                "arousal_uncertainty": _rounded(point.arousal_uncertainty, 4),
+            }
+            for point in description.curve.points
+        ],
+        "summary": description.summary,
+    }
+
+
+def job_event(event: jobs_pb2.JobEvent) -> tuple[str, dict[str, Any]]:
+    """The name and the data of one event.
+
+    Raises:
+        ValueError: An event of a kind that this version does not know.
+    """
+    kind = event.WhichOneof("event")
+    match kind:
+        case "state":
+            data = job_record(event.state)
+        case "progress":
+            progress = event.progress
+            data = {"stage": progress.stage, "fraction": _rounded(progress.fraction, 4), "eta_s": _eta(progress.eta_s)}
+        case "preview":
+            preview = event.preview
+            data = {"index": preview.index, "step": preview.step, "steps": preview.steps, "image": blob(preview.image)}
+        case "partial":
+            data = _partial(event.partial)
+        case _:
+            raise ValueError(f"an event of an unknown kind: {kind}")
+    return kind, data
+
+
+def _partial(partial: jobs_pb2.JobEvent.Partial) -> dict[str, Any]:
+    match partial.WhichOneof("part"):
+        case "music":
+            return {"music": music(partial.music)}
+        case "prompt":
+            return {"prompt": prompt(partial.prompt)}
+        case "image":
+            return {"image": painted_image(partial.image)}
+    return {}
+
+
+def _time(job: jobs_pb2.Job, field: str) -> str | None:
+    if not job.HasField(field):  # type: ignore[arg-type]  # the stub lists the names as literals
+        return None
+    stamp: Timestamp = getattr(job, field)
+    return stamp.ToJsonString()
+
+
+def _eta(seconds: float) -> float | None:
+    return None if seconds < 0 else _rounded(seconds, 2)
+
+
+def _rounded(value: float, digits: int) -> float:
+    # JSON knows no NaN: a number that is not one must not break the whole record.
+    return round(value, digits) if math.isfinite(value) else 0.0

@@ -1,0 +1,301 @@
+"""The shapes of the HTTP API: requests are checked by them, answers are declared by them.
+
+The ranges stand in the schema for readers and are enforced in `gateway.admission`, for both doors at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway import admission
+
+_RUNNING_JOB: Final[dict[str, Any]] = {
+    "id": "01K9ZC3T7Q8M4X2V",
+    "object": "job",
+    "kind": "paint",
+    "state": "running",
+    "position": 0,
+    "stage": "paint",
+    "fraction": 0.62,
+    "eta_s": 1.4,
+    "attempts": 1,
+    "created_at": "2026-11-20T16:28:19.120Z",
+    "started_at": "2026-11-20T16:28:19.140Z",
+    "finished_at": None,
+    "timings": [{"stage": "queue", "seconds": 0.02}, {"stage": "listen", "seconds": 0.61}],
+    "seed": 7,
+    "models": {"image_generator": "1", "music_emotion": "1"},
+    "problem": None,
+    "result": None,
+    "links": {
+        "self": "/v1/jobs/01K9ZC3T7Q8M4X2V",
+        "result": "/v1/jobs/01K9ZC3T7Q8M4X2V/result",
+        "events": "/v1/jobs/01K9ZC3T7Q8M4X2V/events",
+    },
+}
+
+
+def _range(allowed: tuple[float, float], **more: Any) -> Any:
+    return Field(default=None, json_schema_extra={"minimum": allowed[0], "maximum": allowed[1], **more})
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class ImageOptions(_Request):
+    """How many pictures, and how they are painted. A field left out takes the model's default."""
+
+    prompt: str = Field(default="", json_schema_extra={"maxLength": admission.PROMPT_CHARACTERS})
+    """Your own words: the concept, which the music colours and never replaces."""
+
+    negative_prompt: str = Field(default="", json_schema_extra={"maxLength": admission.PROMPT_CHARACTERS})
+    """What the pictures should not show."""
+
+    n: int | None = _range(admission.PICTURES)
+    """How many pictures."""
+
+    seed: int | None = _range(admission.SEED)
+    """Seed of the first picture; picture i takes seed + i. Left out, it is drawn and told in the job."""
+
+    steps: int | None = _range(admission.STEPS)
+    """Denoising steps."""
+
+    guidance_scale: float | None = _range(admission.GUIDANCE_SCALE)
+    """Classifier-free guidance scale; 1 is none."""
+
+    size: str | None = Field(default=None, examples=["256x256"])
+    """`WIDTHxHEIGHT` in pixels, or "auto"; instead of `width` and `height`."""
+
+    width: int | None = _range(admission.SIDE, multipleOf=admission.SIDE_MULTIPLE)
+    """Pixels."""
+
+    height: int | None = _range(admission.SIDE, multipleOf=admission.SIDE_MULTIPLE)
+    """Pixels."""
+
+    preview_every: int | None = _range((0, admission.STEPS[1]))
+    """A preview every so many steps; 0: none."""
+
+    timeout_s: float | None = Field(default=None, json_schema_extra={"minimum": 0})
+    """Give the job up so many seconds after submission; left out: the server's own limit."""
+
+    model: Literal["image_generator"] | None = None
+    """The model that paints; there is one."""
+
+    user: str | None = Field(default=None, max_length=256)
+    """Taken for compatibility with the OpenAI shape, and not used."""
+
+
+class ImageGenerationRequest(ImageOptions):
+    """Words, or an uploaded piece of music, or both, into pictures."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"prompt": "a lighthouse by the sea", "n": 1, "size": "256x256", "seed": 7}]}
+    )
+
+    audio_key: str | None = Field(default=None, max_length=512)
+    """Key of audio uploaded before (`POST /v1/blobs`)."""
+
+
+class ImageGenerationForm(ImageOptions):
+    """The same with the audio itself, as `multipart/form-data`."""
+
+    audio: str | None = Field(default=None, json_schema_extra={"format": "binary"})
+    """The piece of music: wav, flac, mp3, ogg (vorbis, opus) or m4a."""
+
+
+class EmbeddingsRequest(_Request):
+    """Texts into vectors, in the OpenAI shape."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"input": ["a calm lake at dawn", "thunder"]}]})
+
+    input: str | list[str]
+    """One text or a list of 1..64, each of 1..8192 characters."""
+
+    model: str | None = None
+    """"text_encoder", which is the only one."""
+
+    encoding_format: Literal["float", "base64"] = "float"
+    """Numbers, or the little-endian float32 bytes in base64."""
+
+    dimensions: int | None = None
+    """Only the model's own is taken."""
+
+    user: str | None = None
+    """Taken for compatibility with the OpenAI shape, and not used."""
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:luce:error:invalid_argument",
+                    "title": "Invalid argument",
+                    "status": 422,
+                    "detail": "steps is 10000; allowed is 1..100",
+                    "code": "invalid_argument",
+                    "retryable": False,
+                    "field": "steps",
+                    "limit": "1..100",
+                    "instance": "/v1/images/generations",
+                }
+            ]
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retryable: bool
+    field: str | None = None
+    limit: str | None = None
+    retry_after_s: float | None = None
+    instance: str | None = None
+
+
+class Blob(BaseModel):
+    """A stored file."""
+
+    key: str
+    url: str
+    size: int
+    sha256: str
+    media_type: str
+    filename: str
+
+
+class Emotion(BaseModel):
+    """A point of feeling, each axis in -1..1."""
+
+    valence: float
+    arousal: float
+    dominance: float
+
+
+class EmotionPoint(BaseModel):
+    """One window of an emotion curve."""
+
+    start_s: float
+    duration_s: float
+    emotion: Emotion
+    valence_uncertainty: float
+    arousal_uncertainty: float
+
+
+class Music(BaseModel):
+    """What a piece of music says of itself."""
+
+    duration_s: float
+    tempo_bpm: float | None
+    tempo_confidence: float
+    key: str | None
+    key_confidence: float
+    loudness_lufs: float
+    silent: bool
+    emotion: Emotion
+    curve: list[EmotionPoint]
+    summary: str
+
+
+class Prompt(BaseModel):
+    """One prompt for one picture."""
+
+    text: str
+    negative_text: str
+    attributes: dict[str, str]
+
+
+class PaintedImage(BaseModel):
+    """A finished picture."""
+
+    image: Blob
+    prompt: Prompt
+    seed: int
+    width: int
+    height: int
+    url: str | None = None
+
+
+class PaintResult(BaseModel):
+    """What a paint job made."""
+
+    images: list[PaintedImage]
+    music: Music | None
+
+
+class Timing(BaseModel):
+    """How long one stage took."""
+
+    stage: str
+    seconds: float
+
+
+class Job(BaseModel):
+    """One piece of work, from acceptance to result."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_RUNNING_JOB]})
+
+    id: str
+    object: Literal["job"]
+    kind: str
+    state: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    position: int
+    stage: str
+    fraction: float
+    eta_s: float | None
+    attempts: int
+    created_at: str | None
+    started_at: str | None
+    finished_at: str | None
+    timings: list[Timing]
+    seed: int
+    models: dict[str, str]
+    problem: Problem | None
+    result: PaintResult | None
+    links: dict[str, str]
+
+
+class JobList(BaseModel):
+    """A page of jobs, newest first."""
+
+    object: Literal["list"]
+    data: list[Job]
+    next_page_token: str | None
+
+
+class Embedding(BaseModel):
+    """One vector, L2-normalised."""
+
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str
+
+
+class Embeddings(BaseModel):
+    """The vectors, in the order of the texts."""
+
+    object: Literal["list"]
+    data: list[Embedding]
+    model: str
+    usage: dict[str, int]
+
+
+class Dependency(BaseModel):
+    """One thing that the gateway needs."""
+
+    ready: bool
+    detail: str
+
+
+class Readiness(BaseModel):
+    """Whether the gateway can do all its work."""
+
+    status: Literal["ready", "starting", "degraded", "draining"]
+    dependencies: dict[str, Dependency]

@@ -1,0 +1,101 @@
+"""Both doors over one core, from start to drain."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Sequence
+
+from gateway.auth import Keyring
+from gateway.core import Gateway
+from gateway.grpc.interceptor import Door
+from gateway.grpc.server import GrpcDoor
+from gateway.http import app as http_app
+from gateway.http.server import HttpDoor
+from gateway.readiness import Readiness, State
+from luce.server.host import Dependency
+from luce.server.metrics import Metrics
+from luce.server.settings import HostSettings
+
+_log = logging.getLogger(__name__)
+
+
+class GatewayServer:
+    """Serves, and drains at the end: not ready, wait, stop intake, finish, close.
+
+    Args:
+        core: The gateway.
+        dependencies: "nats", "triton" and "agents".
+        metrics: What `/metrics` shows.
+        host: How long to drain, largest message, most calls.
+    """
+
+    def __init__(self, core: Gateway, dependencies: Sequence[Dependency], metrics: Metrics, host: HostSettings) -> None:
+        settings = core.settings
+        keyring = Keyring({name: digest.get_secret_value() for name, digest in settings.api_keys.items()})
+        self._core = core
+        self._host = host
+        self._metrics = metrics
+        self.readiness = Readiness(
+            dependencies, interval_s=settings.readiness_interval_s, timeout_s=settings.readiness_timeout_s
+        )
+        door = Door(
+            keyring,
+            metrics,
+            default_deadline_s=settings.request_timeout_s,
+            upload_deadline_s=settings.upload_timeout_s,
+        )
+        self._http = HttpDoor(
+            http_app.build(core, self.readiness, metrics, keyring),
+            address=settings.http_address,
+            max_connections=settings.max_connections,
+            drain_timeout_s=host.drain_timeout_s,
+        )
+        self._grpc = GrpcDoor(
+            core,
+            door,
+            address=settings.grpc_address,
+            max_message_bytes=host.max_message_bytes,
+            max_calls=settings.max_connections,
+        )
+        self.readiness.listener = self._show
+
+    @property
+    def http_port(self) -> int:
+        """The port of the HTTP door."""
+        return self._http.port
+
+    @property
+    def grpc_port(self) -> int:
+        """The port of the gRPC door."""
+        return self._grpc.port
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Serves until `stopping` is set, then drains."""
+        await self._http.start()
+        await self._grpc.start()
+        _log.info("the gateway serves HTTP on port %d and gRPC on port %d", self.http_port, self.grpc_port)
+        await self.readiness.start()
+        # What lives until the end need not be looked at by every collection.
+        gc.freeze()
+        try:
+            await stopping.wait()
+        finally:
+            await self._drain()
+
+    async def _show(self, readiness: Readiness) -> None:
+        for state in State:
+            self._metrics.service_state.labels("gateway", state.value).set(state is readiness.state)
+        for name, finding in readiness.findings.items():
+            self._metrics.dependency_up.labels(name).set(finding.ready)
+        await self._grpc.show_health(readiness)
+
+    async def _drain(self) -> None:
+        _log.info("draining")
+        await self.readiness.drain()
+        await asyncio.sleep(self._host.drain_wait_s)
+        self._core.drain()
+        await asyncio.gather(self._http.stop(), self._grpc.stop(self._host.drain_timeout_s))
+        await self.readiness.stop()
+        _log.info("drained")
