@@ -24,7 +24,7 @@ LOG_MEL_HOP = 512
 LOG_MEL_BANDS = 64
 LOG_MEL_LOW_HZ = 30.0
 LOG_MEL_HIGH_HZ = 11025.0
-LOG_MEL_FLOOR = 1e-10
+LOG_MEL_FLOOR_DB = -100.0
 
 #: Frames transformed at a time, which bounds the memory of long signals.
 _BLOCK_FRAMES = 1024
@@ -98,12 +98,13 @@ def log_mel(samples: npt.NDArray[Any]) -> FloatArray:
     """Log-mel spectrogram (T, 64) float32 in dB, T = 1 + N // 512, of mono samples at 22050 Hz.
 
     Hann window of 2048 samples, hop 512, centred frames; power of magnitudes scaled so that a full-scale sine peaks
-    at 1; 64 mel bands of unit sum from 30 Hz to 11025 Hz; 10 log10 of at least 1e-10 (-100 dB).
+    at 1; 64 mel bands of unit sum from 30 Hz to 11025 Hz; 10 log10, at least -100 dB.
     """
     signal = as_mono(samples)
     filters = mel_filters(LOG_MEL_BANDS, LOG_MEL_FFT, LOG_MEL_LOW_HZ, LOG_MEL_HIGH_HZ)
     result = np.empty((frame_count(signal.size, LOG_MEL_HOP), LOG_MEL_BANDS), np.float32)
     for first, magnitude in magnitude_blocks(signal, LOG_MEL_FFT, LOG_MEL_HOP):
         power = np.square(magnitude) @ filters
-        result[first : first + len(power)] = 10 * np.log10(np.maximum(power, LOG_MEL_FLOOR))
+        decibels = 10 * np.log10(np.maximum(power, 1e-12))
+        result[first : first + len(power)] = np.maximum(decibels, LOG_MEL_FLOOR_DB)
     return result

@@ -18,7 +18,7 @@ SLOWEST_BPM, FASTEST_BPM = 40.0, 220.0
 CLEAR_TEMPO_CONFIDENCE = 0.5
 
 #: Prior over tempi in octaves, a normal curve as in Ellis (2007); centre and width chosen on 120 songs of POP909.
-_PREFERRED_BPM, _PREFERENCE_OCTAVES = 95.0, 0.85
+_PREFERRED_BPM, _PREFERENCE_OCTAVES = 100.0, 0.85
 #: Autocorrelation is taken in stretches, so that a change of phase in mid-piece does not cancel the pulse.
 _STRETCH_SECONDS, _STRETCH_HOP_SECONDS = 12.0, 6.0
 _SHORTEST_SECONDS = 3.0

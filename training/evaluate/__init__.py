@@ -1,0 +1,1 @@
+"""Figures of merit, computed one way for every model card."""

@@ -1,0 +1,144 @@
+"""The trained ensemble as an ONNX graph that knows when it is out of its depth.
+
+Every product is of one row with one member's matrix, so a row's result does not depend on the batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from luce.server.music.descriptors import DESCRIPTOR_NAMES
+from luce.server.music.spectra import FloatArray
+from training.music_emotion.network import CLIP, Ensemble
+
+#: Standard deviation answered for input unlike any music heard in training: about that of a uniform guess in [-1, 1].
+IGNORANCE = 0.55
+#: A window fades from heard to silent around this loudness.
+_SILENCE_LUFS, _SILENCE_WIDTH = -58.0, 1.5
+#: Share of the identity mixed into the covariance before it is inverted.
+_SHRINKAGE = 0.1
+#: The strangeness at which an input counts half, as a multiple of the training data's 99.9th percentile.
+_STRANGE = 1.15
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """Tells music like that of the training data from anything else, by Mahalanobis distance.
+
+    Attributes:
+        whitening: (F, F) float32; standardised descriptors times this have unit covariance.
+        half: root mean square of the whitened values at which an input counts half.
+    """
+
+    whitening: FloatArray
+    half: float
+
+    def distance(self, standardised: FloatArray) -> FloatArray:
+        """Root mean square whitened value (N,) of standardised rows (N, F); about 1 for training data."""
+        result: FloatArray = np.sqrt(np.square(standardised @ self.whitening).mean(axis=1))
+        return result
+
+
+def familiarity(model: Ensemble, descriptors: FloatArray) -> Familiarity:
+    """Learn what is familiar from training rows (N, F)."""
+    rows = model.standardise(torch.from_numpy(descriptors)).numpy().astype(np.float64)
+    covariance = np.cov(rows.T) * (1 - _SHRINKAGE) + _SHRINKAGE * np.eye(rows.shape[1])
+    values, vectors = np.linalg.eigh(covariance)
+    whitening = (vectors / np.sqrt(values)).astype(np.float32)
+    known = Familiarity(whitening, 1.0)
+    return Familiarity(whitening, _STRANGE * float(np.quantile(known.distance(rows.astype(np.float32)), 0.999)))
+
+
+class _Graph:
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+
+    def op(self, kind: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
+        output = name or f"{kind.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
+        return output
+
+    def constant(self, value: npt.ArrayLike, kind: type[np.generic] = np.float32) -> str:
+        name = f"constant_{len(self.initializers)}"
+        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(value, dtype=kind), name))
+        return name
+
+    def columns(self, value: str, first: int, last: int) -> str:
+        bounds = [self.constant([number], np.int64) for number in (first, last, -1)]
+        return self.op("Slice", value, *bounds)
+
+
+def build(model: Ensemble, known: Familiarity, calibration: float) -> onnx.ModelProto:
+    """Build the graph: ``descriptors`` FP32 (B, F) to ``emotion`` and ``uncertainty`` FP32 (B, 2).
+
+    Where an input is strange or silent, the emotion goes to the neutral (0, 0) and the uncertainty to 0.55, as a
+    mixture of the model's answer and of knowing nothing.
+
+    Args:
+        model: the trained ensemble.
+        known: what counts as familiar.
+        calibration: factor on the ensemble's standard deviation.
+    """
+    graph = _Graph()
+    axis = graph.constant([1], np.int64)
+    centred = graph.op("Sub", "descriptors", graph.constant(model.mean.numpy()))
+    scaled = graph.op("Div", centred, graph.constant(model.scale.numpy()))
+    clipped = graph.op("Clip", scaled, graph.constant(-CLIP), graph.constant(CLIP))
+    row = graph.op("Unsqueeze", clipped, graph.constant([1, 2], np.int64))
+    values = row
+    for index, (weight, bias) in enumerate(zip(model.weights, model.biases, strict=True)):
+        product = graph.op("MatMul", values, graph.constant(weight.detach().numpy()))
+        values = graph.op("Add", product, graph.constant(bias.detach().numpy()))
+        if index + 1 < len(model.weights):
+            values = graph.op("Tanh", values)
+    members = graph.op("Squeeze", values, graph.constant([2], np.int64))
+    means = graph.op("Tanh", graph.columns(members, 0, 2))
+    logs = graph.op("Clip", graph.columns(members, 2, 4), graph.constant(-8.0), graph.constant(2.0))
+    mean = graph.op("ReduceMean", means, axis, keepdims=0)
+    spread = graph.op("Sub", means, graph.op("Unsqueeze", mean, axis))
+    variances = graph.op("Add", graph.op("Exp", logs), graph.op("Mul", spread, spread))
+    variance = graph.op("Mul", graph.op("ReduceMean", variances, axis, keepdims=0), graph.constant(calibration**2))
+    trust = _trust(graph, row, known)
+    emotion = graph.op("Mul", trust, mean, name="emotion")
+    distrust = graph.op("Sub", graph.constant(1.0), trust)
+    ignorance = graph.op("Add", graph.constant(IGNORANCE**2), graph.op("Mul", emotion, mean))
+    mixed = graph.op("Add", graph.op("Mul", trust, variance), graph.op("Mul", distrust, ignorance))
+    graph.op("Sqrt", mixed, name="uncertainty")
+    return _model(graph, known.whitening.shape[0])
+
+
+def _trust(graph: _Graph, row: str, known: Familiarity) -> str:
+    """(B, 1) in [0, 1]: near 1 for familiar music that can be heard."""
+    white = graph.op("MatMul", row, graph.constant(known.whitening[None]))
+    white = graph.op("Squeeze", white, graph.constant([1, 2], np.int64))
+    square = graph.op("ReduceMean", graph.op("Mul", white, white), graph.constant([1], np.int64), keepdims=1)
+    nearness = graph.op("Sub", graph.constant(known.half), graph.op("Sqrt", square))
+    familiar = graph.op("Sigmoid", graph.op("Mul", nearness, graph.constant(20 / known.half)))
+    loudness = graph.columns("descriptors", DESCRIPTOR_NAMES.index("loudness"), DESCRIPTOR_NAMES.index("loudness") + 1)
+    above = graph.op("Sub", loudness, graph.constant(_SILENCE_LUFS))
+    heard = graph.op("Sigmoid", graph.op("Div", above, graph.constant(_SILENCE_WIDTH)))
+    return graph.op("Mul", familiar, heard)
+
+
+def _model(graph: _Graph, width: int) -> onnx.ModelProto:
+    def tensor(name: str, size: int) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])
+
+    proto = helper.make_graph(
+        graph.nodes,
+        "music_emotion",
+        [tensor("descriptors", width)],
+        [tensor("emotion", 2), tensor("uncertainty", 2)],
+        graph.initializers,
+    )
+    model = helper.make_model(proto, opset_imports=[helper.make_opsetid("", 18)], ir_version=9, producer_name="luce")
+    onnx.checker.check_model(model)
+    return model

@@ -1,0 +1,147 @@
+"""The network: an ensemble of small perceptrons that each give a mean and a variance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from luce.server.music.spectra import FloatArray
+from training.music_emotion.dataset import Dataset
+
+#: Standardised descriptors are clipped here, so that nothing far outside the training data runs away.
+CLIP = 4.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the ensemble is trained.
+
+    Attributes:
+        members: networks in the ensemble; each sees its own random 85 % of the pieces.
+        hidden: widths of the two hidden layers.
+        dropout: share of hidden units dropped in training.
+        steps: optimiser steps.
+        batch: windows a step and member.
+        learning_rate: peak rate of AdamW under a cosine schedule.
+        weight_decay: decay of AdamW.
+        recordings: share of each batch drawn from the recordings (Emotify), the rest from VGMIDI.
+        concordance: weight of 1 - CCC beside the Gaussian likelihood. The likelihood alone pulls predictions to the
+            middle; concordance keeps their spread.
+        seed: seed of everything random.
+    """
+
+    members: int = 8
+    hidden: tuple[int, int] = (48, 24)
+    dropout: float = 0.25
+    steps: int = 1500
+    batch: int = 256
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.02
+    recordings: float = 0.4
+    concordance: float = 1.0
+    seed: int = 7
+
+
+class Ensemble(torch.nn.Module):
+    """K perceptrons F -> hidden -> hidden -> (valence, arousal, log variances), computed side by side."""
+
+    mean: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(self, mean: FloatArray, scale: FloatArray, recipe: Recipe) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.from_numpy(mean))
+        self.register_buffer("scale", torch.from_numpy(scale))
+        sizes = (len(mean), *recipe.hidden, 4)
+        generator = torch.Generator().manual_seed(recipe.seed)
+        self.weights = torch.nn.ParameterList()
+        self.biases = torch.nn.ParameterList()
+        for inner, outer in pairwise(sizes):
+            bound = (3 / inner) ** 0.5
+            draw = torch.rand(recipe.members, inner, outer, generator=generator)
+            self.weights.append(torch.nn.Parameter((2 * draw - 1) * bound))
+            self.biases.append(torch.nn.Parameter(torch.zeros(recipe.members, 1, outer)))
+        self.dropout = recipe.dropout
+
+    def standardise(self, descriptors: torch.Tensor) -> torch.Tensor:
+        """Descriptors (..., F) in standard deviations from the mean, clipped."""
+        return ((descriptors - self.mean) / self.scale).clamp(-CLIP, CLIP)
+
+    def forward(self, descriptors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Means (K, B, 2) in [-1, 1] and log variances (K, B, 2) for descriptors (K, B, F)."""
+        values = self.standardise(descriptors)
+        for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            values = values @ weight + bias
+            if index + 1 < len(self.weights):
+                values = torch.nn.functional.dropout(torch.tanh(values), self.dropout, self.training)
+        return torch.tanh(values[..., :2]), values[..., 2:].clamp(-8, 2)
+
+    @torch.no_grad()
+    def predict(self, descriptors: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean (N, 2) and standard deviation (N, 2) of the mixture of the members."""
+        self.eval()
+        rows = torch.from_numpy(descriptors).expand(self.weights[0].shape[0], -1, -1)
+        means, logs = self(rows)
+        variance = logs.exp().mean(0) + means.var(0, unbiased=False)
+        return means.mean(0).numpy(), variance.sqrt().numpy()
+
+
+def concordance(truth: torch.Tensor, guess: torch.Tensor) -> torch.Tensor:
+    """Concordance correlation over the batch (K, B, 2) -> (K, 2)."""
+    true_mean, guess_mean = truth.mean(1), guess.mean(1)
+    covariance = ((truth - true_mean[:, None]) * (guess - guess_mean[:, None])).mean(1)
+    spread = truth.var(1, unbiased=False) + guess.var(1, unbiased=False) + (true_mean - guess_mean) ** 2
+    return 2 * covariance / (spread + 1e-6)
+
+
+class _Draws:
+    """Draws windows, every piece as often as any other, from each member's own share of the pieces."""
+
+    def __init__(self, source: Dataset, members: int, generator: np.random.Generator) -> None:
+        self._order = np.argsort(source.piece, kind="stable")
+        pieces, self._first, self._count = np.unique(source.piece[self._order], return_index=True, return_counts=True)
+        keep = max(1, round(0.85 * len(pieces)))
+        self._choices = [generator.permutation(len(pieces))[:keep] for _ in range(members)]
+        self._generator = generator
+        self._source = source
+
+    def __call__(self, size: int) -> tuple[FloatArray, FloatArray]:
+        rows = []
+        for choice in self._choices:
+            pieces = self._generator.choice(choice, size)
+            offset = (self._generator.random(size) * self._count[pieces]).astype(np.int64)
+            rows.append(self._order[self._first[pieces] + offset])
+        index = np.stack(rows)
+        return self._source.descriptors[index], self._source.emotion[index]
+
+
+def fit(sources: dict[str, Dataset], recipe: Recipe) -> Ensemble:
+    """Train on the given rows of ``vgmidi`` and ``emotify``, all of them."""
+    torch.manual_seed(recipe.seed)
+    generator = np.random.default_rng(recipe.seed)
+    everything = np.concatenate([sources["vgmidi"].descriptors, sources["emotify"].descriptors])
+    mean, scale = everything.mean(axis=0), np.maximum(everything.std(axis=0), 1e-3)
+    model = Ensemble(mean, scale, recipe).train()
+    count = round(recipe.batch * recipe.recordings)
+    draws = [
+        (_Draws(sources[name], recipe.members, generator), size)
+        for name, size in (("emotify", count), ("vgmidi", recipe.batch - count))
+        if size
+    ]
+    optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.steps)
+    for _ in range(recipe.steps):
+        parts = [draw(size) for draw, size in draws]
+        descriptors, truth = (torch.from_numpy(np.concatenate(kind, axis=1)) for kind in zip(*parts, strict=True))
+        means, logs = model(descriptors)
+        likelihood = 0.5 * (logs + (truth - means) ** 2 / logs.exp())
+        loss = likelihood.mean() + recipe.concordance * (1 - concordance(truth, means)).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+    return model.eval()
