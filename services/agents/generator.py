@@ -15,10 +15,13 @@ from luce.server.inference import InferenceClient, InferResult
 
 MODEL: Final = "image_generator"
 
+# Values of the model's output `kind`; 0 is progress.
+_PREVIEW, _FINAL = 1, 2
+
 
 @dataclass(frozen=True, slots=True)
 class PictureOrder:
-    """One picture to be painted; the fields are those of the model.
+    """One picture to be painted; the fields are those of the model. None: the model's default.
 
     Attributes:
         prompt: What it should show.
@@ -34,10 +37,10 @@ class PictureOrder:
     prompt: str
     negative_prompt: str
     seed: int
-    steps: int
-    guidance_scale: float
-    width: int
-    height: int
+    steps: int | None = None
+    guidance_scale: float | None = None
+    width: int | None = None
+    height: int | None = None
     preview_every: int = 0
 
 
@@ -62,10 +65,12 @@ class Picture:
 
     Attributes:
         pixels: uint8 (height, width, 3), RGB.
+        steps: Denoising steps that were taken.
         model_version: Version of the model that painted it.
     """
 
     pixels: NDArray[np.uint8]
+    steps: int
     model_version: str
 
 
@@ -97,14 +102,13 @@ class PictureGenerator:
         responses = self._inference.stream(MODEL, _tensors(order), deadline=timeout_s)
         async with aclosing(responses):
             async for response in responses:
-                kind = _text(response.outputs["kind"])
+                kind, step, steps = (int(response.outputs[name].flat[0]) for name in ("kind", "step", "steps"))
                 pixels = _pixels(response)
-                if kind == "final":
-                    if pixels is None or pixels.shape[:2] != (order.height, order.width):
-                        raise Internal(f"{MODEL} answered a picture of another size than asked")
-                    return Picture(pixels, response.version)
-                step, steps = (int(response.outputs[name].flat[0]) for name in ("step", "steps"))
-                await on_step(Step(step, steps, pixels if kind == "preview" else None))
+                if kind == _FINAL:
+                    if pixels is None:
+                        raise Internal(f"{MODEL} ended with an empty picture")
+                    return Picture(pixels, steps, response.version)
+                await on_step(Step(step, steps, pixels if kind == _PREVIEW else None))
         raise Internal(f"{MODEL} ended without a picture")
 
 
@@ -112,24 +116,18 @@ def _tensors(order: PictureOrder) -> dict[str, NDArray[np.generic]]:
     values: dict[str, NDArray[np.generic]] = {
         "prompt": np.array([order.prompt.encode()], np.object_),
         "seed": np.array([order.seed], np.uint64),
-        "steps": np.array([order.steps], np.int32),
-        "guidance_scale": np.array([order.guidance_scale], np.float32),
-        "width": np.array([order.width], np.int32),
-        "height": np.array([order.height], np.int32),
         "preview_every": np.array([order.preview_every], np.int32),
     }
     if order.negative_prompt:
         values["negative_prompt"] = np.array([order.negative_prompt.encode()], np.object_)
+    if order.guidance_scale is not None:
+        values["guidance_scale"] = np.array([order.guidance_scale], np.float32)
+    for name in ("steps", "width", "height"):
+        if (value := getattr(order, name)) is not None:
+            values[name] = np.array([value], np.int32)
     return {name: value[np.newaxis] for name, value in values.items()}
-
-
-def _text(tensor: NDArray[np.generic]) -> str:
-    value = tensor.flat[0]
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _pixels(response: InferResult) -> NDArray[np.uint8] | None:
     tensor = response.outputs.get("image")
-    if tensor is None or tensor.size == 0:
-        return None
-    return np.ascontiguousarray(tensor, np.uint8).reshape(tensor.shape[-3:])
+    return np.ascontiguousarray(tensor, np.uint8).reshape(tensor.shape[-3:]) if tensor is not None else None

@@ -9,7 +9,6 @@ from typing import Final
 from luce.errors import InvalidArgument
 from luce.v1 import agents_pb2
 from services.agents.imagining import MAX_PROMPTS, check_text
-from services.agents.settings import AgentsSettings
 
 MAX_STEPS: Final = 100
 MAX_GUIDANCE_SCALE: Final = 15.0
@@ -19,7 +18,7 @@ _SEEDS: Final = 1 << 64
 
 @dataclass(frozen=True, slots=True)
 class PaintOrder:
-    """A checked paint request.
+    """A checked paint request. None: the model's default.
 
     Attributes:
         audio_key: Key of the music in the object store; "" without.
@@ -37,15 +36,15 @@ class PaintOrder:
     text: str
     negative_text: str
     count: int
-    steps: int
-    guidance_scale: float
-    width: int
-    height: int
+    steps: int | None
+    guidance_scale: float | None
+    width: int | None
+    height: int | None
     preview_every: int
 
 
-def paint_order(request: agents_pb2.PaintRequest, settings: AgentsSettings) -> PaintOrder:
-    """Check a request and fill in what it leaves open.
+def paint_order(request: agents_pb2.PaintRequest) -> PaintOrder:
+    """Check a request.
 
     Raises:
         InvalidArgument: A field is out of its range, or there is neither audio nor prompt.
@@ -55,18 +54,18 @@ def paint_order(request: agents_pb2.PaintRequest, settings: AgentsSettings) -> P
         raise InvalidArgument("there is neither audio nor a prompt", field="prompt", limit="audio, a prompt or both")
     check_text(request.prompt, field="prompt")
     check_text(options.negative_prompt, field="negative_prompt")
-    guidance = options.guidance_scale if options.HasField("guidance_scale") else settings.default_guidance_scale
-    if not (math.isfinite(guidance) and 0.0 <= guidance <= MAX_GUIDANCE_SCALE):
+    guidance = options.guidance_scale if options.HasField("guidance_scale") else None
+    if guidance is not None and not (math.isfinite(guidance) and 0.0 <= guidance <= MAX_GUIDANCE_SCALE):
         raise _out_of_range("guidance_scale", f"{guidance:g}", f"0..{MAX_GUIDANCE_SCALE:g}")
     return PaintOrder(
         audio_key=request.audio.key,
         text=request.prompt,
         negative_text=options.negative_prompt.strip(),
-        count=_within("n", options.n if options.HasField("n") else 1, 1, MAX_PROMPTS),
-        steps=_within("steps", options.steps if options.HasField("steps") else settings.default_steps, 1, MAX_STEPS),
+        count=_within("n", options.n, 1, MAX_PROMPTS) if options.HasField("n") else 1,
+        steps=_within("steps", options.steps, 1, MAX_STEPS) if options.HasField("steps") else None,
         guidance_scale=guidance,
-        width=_side("width", options.width if options.HasField("width") else settings.default_size),
-        height=_side("height", options.height if options.HasField("height") else settings.default_size),
+        width=_side("width", options.width) if options.HasField("width") else None,
+        height=_side("height", options.height) if options.HasField("height") else None,
         preview_every=_within("preview_every", options.preview_every, 0, MAX_STEPS),
     )
 

@@ -37,7 +37,7 @@ class Painter:
         listener: Describes music.
         imagination: Makes prompts.
         pictures: The picture model.
-        settings: Defaults and time limits.
+        settings: Time limits and the licence.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Painter:
             RequestError: The request or its audio is at fault.
             ServiceError: Something else is; another attempt may succeed.
         """
-        order = paint_order(task.task.paint, self._settings)
+        order = paint_order(task.task.paint)
         music = await self._listen(order, context) if order.audio_key else None
         with context.stage("imagine"):
             prompts = self._imagination.imagine(music, order.text, order.count, context.seed)
@@ -154,8 +154,8 @@ class Painter:
             "Software": f"Luce {__version__}",
             "luce:negative_prompt": prompt.negative_text,
             "luce:seed": str(seed),
-            "luce:steps": str(order.steps),
-            "luce:guidance_scale": f"{order.guidance_scale:g}",
+            "luce:steps": str(picture.steps),
+            "luce:guidance_scale": "default" if order.guidance_scale is None else f"{order.guidance_scale:g}",
             "luce:model": f"{generator.MODEL} {picture.model_version}",
             "luce:weights_licence": self._settings.weights_licence,
         }

@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class AgentsSettings(BaseSettings):
-    """How much the agents do at once, and what they paint where nobody says. Environment: `LUCE_AGENTS_<FIELD>`."""
+    """How much the agents do at once, and how long. Environment: `LUCE_AGENTS_<FIELD>`."""
 
     model_config = SettingsConfigDict(
         env_prefix="LUCE_AGENTS_", extra="ignore", frozen=True, use_attribute_docstrings=True
@@ -21,15 +21,6 @@ class AgentsSettings(BaseSettings):
 
     decoders: int = Field(default=1, ge=1, le=32)
     """Processes that decode media."""
-
-    default_steps: int = Field(default=12, ge=1, le=100)
-    """Denoising steps where the request gives none."""
-
-    default_guidance_scale: float = Field(default=4.0, ge=0, le=15)
-    """Guidance scale where the request gives none."""
-
-    default_size: int = Field(default=256, ge=192, le=512, multiple_of=32)
-    """Width and height where the request gives none, pixels."""
 
     emotion_batch: int = Field(default=32, ge=1, le=1024)
     """Rows of one call to the emotion model; its own largest batch."""

@@ -5,9 +5,7 @@ import pytest
 from luce.errors import InvalidArgument
 from luce.v1 import agents_pb2, media_pb2
 from services.agents.orders import paint_order, seed_of
-from services.agents.settings import AgentsSettings
 
-SETTINGS = AgentsSettings()
 AUDIO = media_pb2.BlobRef(key="k")
 
 
@@ -15,9 +13,9 @@ def request(**options: object) -> agents_pb2.PaintRequest:
     return agents_pb2.PaintRequest(audio=AUDIO, options=agents_pb2.PaintOptions(**options))  # type: ignore[arg-type]
 
 
-def test_what_is_left_open_takes_the_defaults() -> None:
-    order = paint_order(agents_pb2.PaintRequest(prompt="a dancer"), SETTINGS)
-    assert (order.count, order.steps, order.guidance_scale, order.width, order.height) == (1, 12, 4.0, 256, 256)
+def test_what_is_left_open_is_left_to_the_model() -> None:
+    order = paint_order(agents_pb2.PaintRequest(prompt="a dancer"))
+    assert (order.count, order.steps, order.guidance_scale, order.width, order.height) == (1, None, None, None, None)
     assert order.audio_key == ""
 
 
@@ -36,19 +34,19 @@ def test_what_is_left_open_takes_the_defaults() -> None:
 def test_a_field_out_of_its_range_is_named_with_the_range(field: str, values: list[object], limit: str) -> None:
     for value in values:
         with pytest.raises(InvalidArgument) as caught:
-            paint_order(request(**{field: value}), SETTINGS)
+            paint_order(request(**{field: value}))
         assert (caught.value.field, caught.value.limit) == (field, limit)
 
 
 @pytest.mark.parametrize(("field", "values"), [("steps", [1, 100]), ("n", [1, 8]), ("width", [192, 512])])
 def test_the_ends_of_the_ranges_are_allowed(field: str, values: list[int]) -> None:
     for value in values:
-        paint_order(request(**{field: value}), SETTINGS)
+        paint_order(request(**{field: value}))
 
 
 def test_neither_audio_nor_prompt_is_refused() -> None:
     with pytest.raises(InvalidArgument) as caught:
-        paint_order(agents_pb2.PaintRequest(prompt="  "), SETTINGS)
+        paint_order(agents_pb2.PaintRequest(prompt="  "))
     assert caught.value.field == "prompt"
 
 
