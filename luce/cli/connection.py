@@ -1,0 +1,47 @@
+"""Arguments that every command shares which talks to a server."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from luce._client import AsyncClient
+from luce.errors import InvalidArgument
+
+
+def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where the server is, and how long to wait for it."""
+    group = parser.add_argument_group("server")
+    group.add_argument(
+        "--server",
+        metavar="HOST:PORT",
+        help="the gateway's gRPC door (default: LUCE_SERVER, or the running stack, or one of our own). The API key is "
+        "read from LUCE_API_KEY",
+    )
+    group.add_argument("--tls", action=argparse.BooleanOptionalAction, default=None, help="encrypt the connection")
+    group.add_argument(
+        "--timeout", type=_positive, metavar="SECONDS", help="give up after so long (default: 600 s for a job)"
+    )
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError("must be greater than 0")
+    return value
+
+
+def require_file(song: str) -> None:
+    """See that there is a song before a server is looked for.
+
+    Raises:
+        InvalidArgument: There is none.
+    """
+    if not Path(song).is_file():
+        raise InvalidArgument(f"SONG: there is no file {song}", field="SONG")
+
+
+def client_for(arguments: argparse.Namespace, address: str) -> AsyncClient:
+    """A client of this server."""
+    return AsyncClient(address, api_key=os.environ.get("LUCE_API_KEY"), tls=arguments.tls)

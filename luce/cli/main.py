@@ -1,0 +1,79 @@
+"""The command `luce`: its arguments, its signals, its exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from luce._version import __version__
+from luce.cli import exits
+from luce.cli.output import answer_json, error_json, say
+from luce.errors import LuceError
+
+EPILOG: Final = """\
+examples:
+  luce paint song.ogg -o picture.png     paint a song; starts a stack for it where none runs
+  luce up --detach                       start the stack, and keep it warm
+  luce describe song.ogg                 what a piece of music says of itself
+  luce down                              stop the stack
+
+exit codes:
+  0 done   1 failed   2 wrong usage   3 server unavailable   4 bad input   130 interrupted   143 terminated
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    from luce.cli import ask, jobs, paint, stack
+
+    parser = argparse.ArgumentParser(
+        prog="luce",
+        description="Pictures from music.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"luce {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    paint.add_parser(commands)
+    ask.add_parsers(commands)
+    jobs.add_parser(commands)
+    stack.add_parsers(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    arguments = make_parser().parse_args(argv)
+    terminated = False
+
+    async def run() -> int:
+        def terminate() -> None:
+            nonlocal terminated
+            terminated = True
+            task.cancel()
+
+        # A command is stopped by SIGTERM as by Ctrl-C: its jobs are cancelled, its stack drains.
+        task: asyncio.Task[int] = asyncio.ensure_future(arguments.run(arguments))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+        return await task
+
+    try:
+        return asyncio.run(run())
+    except KeyboardInterrupt:
+        say("interrupted")
+        return exits.INTERRUPTED
+    except asyncio.CancelledError:
+        return exits.TERMINATED if terminated else exits.FAILED
+    except LuceError as error:
+        if getattr(arguments, "json", False):
+            answer_json({"error": error_json(error)})
+        say(f"luce: {error}")
+        return exits.code_for(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""The SDK's values as JSON; the schema is told in docs/cli.md."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from luce._types import Job, MusicDescription, Painting
+from luce.cli.output import error_json
+from luce.emotion import Emotion
+
+
+def emotion(value: Emotion) -> dict[str, Any]:
+    """A point of feeling."""
+    return {
+        "valence": round(value.valence, 4),
+        "arousal": round(value.arousal, 4),
+        "dominance": round(value.dominance, 4),
+        "quadrant": value.quadrant,
+    }
+
+
+def music(value: MusicDescription) -> dict[str, Any]:
+    """What a piece says of itself, with its curve."""
+    return {
+        "summary": value.summary,
+        "duration_s": round(value.duration_s, 3),
+        "silent": value.silent,
+        "tempo_bpm": None if value.tempo_bpm is None else round(value.tempo_bpm, 1),
+        "tempo_confidence": round(value.tempo_confidence, 3),
+        "key": value.key,
+        "key_confidence": round(value.key_confidence, 3),
+        "loudness_lufs": round(value.loudness_lufs, 2),
+        "emotion": emotion(value.emotion),
+        "curve": [
+            {
+                "start_s": round(point.start_s, 3),
+                "duration_s": round(point.duration_s, 3),
+                "valence": round(point.emotion.valence, 4),
+                "arousal": round(point.emotion.arousal, 4),
+            }
+            for point in value.curve
+        ],
+    }
+
+
+def _time(value: datetime | None) -> str | None:
+    return None if value is None else value.isoformat()
+
+
+def job(value: Job) -> dict[str, Any]:
+    """A job's record."""
+    return {
+        "id": value.id,
+        "kind": value.kind,
+        "state": value.state.value,
+        "position": value.position,
+        "stage": value.stage,
+        "fraction": round(value.fraction, 4),
+        "eta_s": value.eta_s,
+        "attempts": value.attempts,
+        "created_at": _time(value.created_at),
+        "started_at": _time(value.started_at),
+        "finished_at": _time(value.finished_at),
+        "timings": _timings(value),
+        "seed": value.seed,
+        "models": dict(value.models),
+        "prompts": [picture.prompt.text for picture in value.pictures],
+        "error": None if value.error is None else error_json(value.error),
+    }
+
+
+def _timings(value: Job) -> dict[str, float]:
+    return {stage: round(spent, 4) for stage, spent in value.timings.items()}
+
+
+def painting(value: Painting, *, song: str | None, files: list[str], wall_s: float) -> dict[str, Any]:
+    """What a paint job made, and where it was written."""
+    return {
+        "song": song,
+        "prompt": value.prompts[0] if value.prompts else None,
+        "prompts": list(value.prompts),
+        "seed": value.seed,
+        "emotion": None if value.music is None else emotion(value.music.emotion),
+        "music": None if value.music is None else music(value.music),
+        "models": dict(value.job.models),
+        "timings": _timings(value.job),
+        "wall_s": round(wall_s, 3),
+        "job": value.job.id,
+        "files": [
+            {
+                "path": path,
+                "seed": image.seed,
+                "width": image.width,
+                "height": image.height,
+                "sha256": image.blob.sha256,
+                "prompt": image.prompt.text,
+                "negative_prompt": image.prompt.negative_text,
+                "attributes": dict(image.prompt.attributes),
+            }
+            for path, image in zip(files, value.images, strict=True)
+        ],
+    }
