@@ -19,7 +19,7 @@ from backends.diffusion.loading import Options, load_engine
 
 log = logging.getLogger(__name__)
 
-PROGRESS, PREVIEW, FINAL = 0, 1, 2
+PROGRESS, PREVIEW, FINAL = b"progress", b"preview", b"final"
 """Values of the output `kind`."""
 
 CONTROLS = ("START", "READY", "CORRID")
@@ -98,12 +98,12 @@ def _response(event: Event) -> Any:
             *tensors,
             _tensor("step", step, np.int32),
             _tensor("steps", event.steps, np.int32),
-            _tensor("kind", kind, np.int32),
+            _tensor("kind", kind, np.object_),
         ]
     )
 
 
-def _tensor(name: str, value: int, dtype: Any) -> Any:
+def _tensor(name: str, value: int | bytes, dtype: Any) -> Any:
     return pb.Tensor(name, np.array([[value]], dtype=dtype))
 
 
