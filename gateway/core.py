@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 import mimetypes
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-from luce.server.inference import TextEmbedder
+import numpy as np
+from numpy.typing import NDArray
 
 from gateway import admission
 from gateway.settings import GatewaySettings
@@ -22,6 +25,30 @@ from luce.server.media import MediaDecoder, sniff
 from luce.v1 import agents_pb2, jobs_pb2, media_pb2
 
 AGENTS_SERVICE = "luce.v1.AgentsService"
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Vectors of texts.
+
+    Attributes:
+        vectors: float32 (n, d), each row L2-normalised.
+        truncated: For each text, whether it was longer than the model reads.
+        tokens: Tokens read, over all texts.
+        model: Model that embedded, as "name:version".
+    """
+
+    vectors: NDArray[np.float32]
+    truncated: Sequence[bool]
+    tokens: int
+    model: str
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors."""
+
+    async def embed(self, texts: Sequence[str], *, deadline: float) -> Embedded:
+        """All texts, within so many seconds."""
 
 
 class Gateway:
@@ -44,7 +71,7 @@ class Gateway:
         jobs: Jobs,
         objects: ObjectStore,
         decoder: MediaDecoder,
-        embedder: TextEmbedder,
+        embedder: Embedder,
         rpc: NatsRpc,
         max_job_s: float,
     ) -> None:

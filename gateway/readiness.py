@@ -49,6 +49,7 @@ class Readiness:
 
     Attributes:
         findings: What the last look at each showed.
+        looks: How many rounds there have been.
         listener: Called after every round, to set the health of the gRPC services.
     """
 
@@ -64,6 +65,7 @@ class Readiness:
         self._dependencies = dependencies
         self._interval_s = interval_s
         self._timeout_s = timeout_s
+        self.looks = 0
         self._was_ready = False
         self._draining = False
         self._task: asyncio.Task[None] | None = None
@@ -98,6 +100,7 @@ class Readiness:
         """Looks at every dependency, all at once."""
         await asyncio.gather(*(self._look_at(dependency) for dependency in self._dependencies))
         self._was_ready = self._was_ready or self.state is State.READY
+        self.looks += 1
         await self._tell()
 
     async def _follow(self) -> None:

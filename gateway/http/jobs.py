@@ -25,12 +25,12 @@ JobId = Annotated[str, Path(max_length=128, description="From the job's record")
 async def list_jobs(
     core: CoreOf,
     owner: OwnerOf,
-    limit: Annotated[int, Query(ge=1, le=100, description="Most jobs on the page")] = 20,
+    page_size: Annotated[int, Query(ge=1, le=100, description="Most jobs on the page")] = 20,
     page_token: Annotated[str, Query(max_length=512, description="`next_page_token` of the last page")] = "",
     state: Annotated[list[str] | None, Query(description="Only these states; may be given several times")] = None,
 ) -> Response:
     """The caller's jobs, newest first."""
-    found, following = await core.jobs.list(owner, limit, page_token, [_state(name) for name in state or ()])
+    found, following = await core.jobs.list(owner, page_size, page_token, [_state(name) for name in state or ()])
     page = {"object": "list", "data": [records.job_record(job) for job in found], "next_page_token": following or None}
     return json_response(page)
 

@@ -1,0 +1,148 @@
+"""A real gateway (uvicorn and gRPC on free ports) before a real NATS, with a worker that paints at once."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+import grpc
+import httpx
+import numpy as np
+import pytest
+
+from gateway.app import Settings, assemble
+from gateway.server import GatewayServer
+from gateway.settings import GatewaySettings
+from luce.errors import MalformedMedia
+from luce.server.bus import connect
+from luce.server.jobs import JobContext, JobWorker
+from luce.server.media import encode_png
+from luce.server.settings import BusSettings, HostSettings, JobSettings, TritonSettings
+from luce.v1 import agents_pb2, jobs_pb2
+from tests.fixtures.media import encode, song
+from tests.fixtures.nats import NatsServer, free_port
+
+MAX_QUEUED = 6
+
+
+@dataclass(frozen=True)
+class Doors:
+    """Where a gateway listens, and a client of each door."""
+
+    server: GatewayServer
+    http: httpx.AsyncClient
+    channel: grpc.aio.Channel
+
+
+def settings_for(bus: BusSettings, **gateway: object) -> Settings:
+    """Settings of a gateway in a test: free ports, fast looks at dependencies, nobody at Triton's port."""
+    values = {
+        "http_address": "127.0.0.1:0",
+        "grpc_address": "127.0.0.1:0",
+        "readiness_interval_s": 0.1,
+        "readiness_timeout_s": 1.0,
+        "event_keepalive_s": 0.2,
+        **gateway,
+    }
+    return Settings(
+        gateway=GatewaySettings.model_validate(values),
+        host=HostSettings(drain_wait_s=0.0, drain_timeout_s=3.0),
+        bus=bus,
+        jobs=JobSettings(max_queued=MAX_QUEUED, service_time_s=0.5),
+        triton=TritonSettings(url=f"127.0.0.1:{free_port()}"),
+    )
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Doors]:
+    """A gateway while the block lasts."""
+    stopping = asyncio.Event()
+    async with assemble(settings) as server:
+        task = asyncio.create_task(server.run(stopping))
+        try:
+            while server.readiness.looks == 0 and not task.done():  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(0.01)
+            http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.http_port}", timeout=30)
+            async with http, grpc.aio.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
+                yield Doors(server, http, channel)
+        finally:
+            stopping.set()
+            await task
+
+
+async def paint(queued: jobs_pb2.QueuedTask, job: jobs_pb2.Job, context: JobContext) -> jobs_pb2.Job.Result:
+    """Paints at once. A prompt that begins with "wait" takes until it is cancelled; "refuse" fails."""
+    request = queued.task.paint
+    await context.progress("listen", 0.1)
+    if request.prompt.startswith("refuse"):
+        raise MalformedMedia("audio does not decode", field="audio")
+    if request.prompt.startswith("wait"):
+        await asyncio.sleep(60)
+    music = None
+    if request.HasField("audio"):
+        music = agents_pb2.MusicDescription(duration_s=3.0, tempo_bpm=120.0, key="C major", summary="A cheerful piece.")
+        await context.partial(music=music)
+    images = []
+    for index in range(max(1, request.options.n)):
+        pixels = np.full((8, 8, 3), (context.seed + index) % 256, np.uint8)
+        png = encode_png(pixels, {"seed": str(context.seed + index)})
+        await context.preview(index, 1, 2, png)
+        blob = await context.objects.put(
+            png, media_type="image/png", filename=f"{index}.png", owner=context.owner, max_bytes=10**6, kind="result"
+        )
+        prompt = agents_pb2.Prompt(text=request.prompt or "a hill")
+        images.append(agents_pb2.PaintedImage(image=blob, prompt=prompt, seed=context.seed + index, width=8, height=8))
+    context.used_model("image_generator", "1")
+    await context.progress("paint", 0.9)
+    return jobs_pb2.Job.Result(paint=agents_pb2.PaintResult(images=images, music=music))
+
+
+@asynccontextmanager
+async def working(settings: Settings, concurrency: int = 2) -> AsyncIterator[None]:
+    """A worker while the block lasts."""
+    nc = await connect(settings.bus, "worker")
+    worker = JobWorker("paint", paint, concurrency=concurrency, settings=settings.jobs, bus=settings.bus)
+    await worker.start(nc)
+    try:
+        yield
+    finally:
+        await worker.drain(0)
+        await nc.close()
+
+
+@pytest.fixture(scope="module")
+async def doors(nats_server: NatsServer) -> AsyncIterator[Doors]:
+    """A gateway without keys, and a worker."""
+    settings = settings_for(nats_server.settings)
+    async with running(settings) as doors, working(settings):
+        yield doors
+
+
+@pytest.fixture(scope="module")
+async def idle_doors(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Doors]:
+    """A gateway on a NATS of its own where nobody works: jobs stay queued."""
+    server = NatsServer(tmp_path_factory.mktemp("idle"))
+    server.start()
+    try:
+        async with running(settings_for(server.settings)) as doors:
+            yield doors
+    finally:
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+async def locked_doors(nats_server: NatsServer) -> AsyncIterator[Doors]:
+    """A gateway that asks for keys: "ada-key" and "bob-key". A worker belongs to it."""
+    keys = ",".join(f"{name}:{hashlib.sha256(f'{name}-key'.encode()).hexdigest()}" for name in ("ada", "bob"))
+    settings = replace(settings_for(nats_server.settings, api_keys=keys))
+    async with running(settings) as doors, working(settings):
+        yield doors
+
+
+@pytest.fixture(scope="session")
+def short_song() -> bytes:
+    """Three seconds of a song as wav."""
+    return encode(song(seconds=3.0), "wav")
