@@ -20,12 +20,14 @@ from training.music_emotion.network import CLIP, Ensemble
 
 #: Standard deviation answered for input unlike any music heard in training: about that of a uniform guess in [-1, 1].
 IGNORANCE = 0.55
-#: A window fades from heard to silent around this loudness.
-_SILENCE_LUFS, _SILENCE_WIDTH = -58.0, 1.5
+#: A window is silent up to the first loudness and fully heard from the second.
+_SILENCE_LUFS = (-62.0, -54.0)
 #: Share of the identity mixed into the covariance before it is inverted.
 _SHRINKAGE = 0.1
 #: The strangeness at which an input counts half, as a multiple of the training data's 99.9th percentile.
 _STRANGE = 1.15
+#: Trust falls from 1 to 0 between this share below and above that strangeness.
+_STRANGE_WIDTH = 0.15
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,12 @@ class _Graph:
         bounds = [self.constant([number], np.int64) for number in (first, last, -1)]
         return self.op("Slice", value, *bounds)
 
+    def mean_of_members(self, value: str, members: int) -> str:
+        """Mean over axis 1 of (B, K, ...) as a sum of K tensors: ReduceMean adds in an order that depends on B."""
+        outputs = [f"split_{len(self.nodes)}_{index}" for index in range(members)]
+        self.nodes.append(helper.make_node("Split", [value], outputs, axis=1, num_outputs=members))
+        return self.op("Squeeze", self.op("Mean", *outputs), self.constant([1], np.int64))
+
 
 def build(model: Ensemble, known: Familiarity, calibration: float) -> onnx.ModelProto:
     """Build the graph: ``descriptors`` FP32 (B, F) to ``emotion`` and ``uncertainty`` FP32 (B, 2).
@@ -102,10 +110,11 @@ def build(model: Ensemble, known: Familiarity, calibration: float) -> onnx.Model
     members = graph.op("Squeeze", values, graph.constant([2], np.int64))
     means = graph.op("Tanh", graph.columns(members, 0, 2))
     logs = graph.op("Clip", graph.columns(members, 2, 4), graph.constant(-8.0), graph.constant(2.0))
-    mean = graph.op("ReduceMean", means, axis, keepdims=0)
+    mean = graph.mean_of_members(means, len(model.weights[0]))
     spread = graph.op("Sub", means, graph.op("Unsqueeze", mean, axis))
     variances = graph.op("Add", graph.op("Exp", logs), graph.op("Mul", spread, spread))
-    variance = graph.op("Mul", graph.op("ReduceMean", variances, axis, keepdims=0), graph.constant(calibration**2))
+    variance = graph.mean_of_members(variances, len(model.weights[0]))
+    variance = graph.op("Mul", variance, graph.constant(calibration**2))
     trust = _trust(graph, row, known)
     emotion = graph.op("Mul", trust, mean, name="emotion")
     distrust = graph.op("Sub", graph.constant(1.0), trust)
@@ -117,15 +126,29 @@ def build(model: Ensemble, known: Familiarity, calibration: float) -> onnx.Model
 
 def _trust(graph: _Graph, row: str, known: Familiarity) -> str:
     """(B, 1) in [0, 1]: near 1 for familiar music that can be heard."""
-    white = graph.op("MatMul", row, graph.constant(known.whitening[None]))
-    white = graph.op("Squeeze", white, graph.constant([1, 2], np.int64))
-    square = graph.op("ReduceMean", graph.op("Mul", white, white), graph.constant([1], np.int64), keepdims=1)
-    nearness = graph.op("Sub", graph.constant(known.half), graph.op("Sqrt", square))
-    familiar = graph.op("Sigmoid", graph.op("Mul", nearness, graph.constant(20 / known.half)))
+    # In two halves: a single matrix would be multiplied with all rows at once, in another order than with one.
+    halves = np.stack(np.split(known.whitening, 2, axis=1))
+    white = graph.op("MatMul", row, graph.constant(halves))
+    column = np.full((2, known.whitening.shape[0] // 2, 1), 2 / known.whitening.shape[0])
+    sums = graph.op("MatMul", graph.op("Mul", white, white), graph.constant(column))
+    square = graph.op("Squeeze", graph.mean_of_members(sums, 2), graph.constant([2], np.int64))
+    distance = graph.op("Sqrt", square)
+    familiar = _ramp(graph, distance, known.half * (1 + _STRANGE_WIDTH), known.half * (1 - _STRANGE_WIDTH))
     loudness = graph.columns("descriptors", DESCRIPTOR_NAMES.index("loudness"), DESCRIPTOR_NAMES.index("loudness") + 1)
-    above = graph.op("Sub", loudness, graph.constant(_SILENCE_LUFS))
-    heard = graph.op("Sigmoid", graph.op("Div", above, graph.constant(_SILENCE_WIDTH)))
-    return graph.op("Mul", familiar, heard)
+    return graph.op("Mul", familiar, _ramp(graph, loudness, *_SILENCE_LUFS))
+
+
+def _ramp(graph: _Graph, value: str, zero: float, one: float) -> str:
+    """A smooth step from 0 at ``zero`` to 1 at ``one``.
+
+    A polynomial, for it is exact: the runtime's Sigmoid differs in its last bits between the middle and the end of
+    a tensor, and so between a row alone and a row in a batch.
+    """
+    slope, offset = 1 / (one - zero), -zero / (one - zero)
+    line = graph.op("Add", graph.op("Mul", value, graph.constant(slope)), graph.constant(offset))
+    part = graph.op("Clip", line, graph.constant(0.0), graph.constant(1.0))
+    bend = graph.op("Sub", graph.constant(3.0), graph.op("Mul", part, graph.constant(2.0)))
+    return graph.op("Mul", graph.op("Mul", part, part), bend)
 
 
 def _model(graph: _Graph, width: int) -> onnx.ModelProto:
