@@ -99,9 +99,9 @@ class Bucket:
             for subject in await self._streams.subjects(self._stream, self._prefix + matching)
         ]
 
-    async def changes(self, after_revision: int, limit: int = MAX_BATCH) -> list[Entry]:
-        """The latest values of the keys that changed after a revision, in order of change."""
-        stored = await self._streams.following(self._stream, f"{self._prefix}>", after_revision, limit)
+    async def changes(self, after_revision: int, *, matching: str = ">", limit: int = MAX_BATCH) -> list[Entry]:
+        """The latest values of the keys that changed after a revision, in order of change, at most 256."""
+        stored = await self._streams.following(self._stream, self._prefix + matching, after_revision, limit)
         return [self._entry(message) for message in stored]
 
     def _entry(self, stored: Stored) -> Entry:

@@ -19,6 +19,7 @@ import nats.js.errors
 from nats.js import JetStreamContext, api
 
 from luce.errors import Internal, Unavailable
+from luce.server.bus.cancellation import cancellable
 
 log = logging.getLogger(__name__)
 
@@ -280,7 +281,7 @@ class Streams:
         if not self.nc.is_connected:
             raise Unavailable("NATS is not connected", retry_after=_RETRY_AFTER_S)
         try:
-            return await request()
+            return await cancellable(request())
         except nats.js.errors.APIError as error:
             raise _translate(error) from error
         except (TimeoutError, OSError, nats.errors.Error) as error:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from luce.server.jobs.attempt import JobHandler
 from luce.server.jobs.context import JobContext
 from luce.server.jobs.front import Jobs
-from luce.server.jobs.worker import JobHandler, JobWorker
+from luce.server.jobs.worker import JobWorker
 
 __all__ = ["JobContext", "JobHandler", "JobWorker", "Jobs"]
