@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from PIL import Image
 
 from luce.server.vocabulary import vocabulary
 from training.painter.canvas import Canvas, mix
@@ -12,6 +13,9 @@ from training.painter.noise import Array
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Weights of the channels in brightness (ITU-R BT.601)."""
+
+LEAST_SPREAD = 0.11
+"""Standard deviation of brightness, over a grid of 16 x 16, below which a picture is stretched, so that mist and night stay readable."""
 
 PALETTE_SHARE = 0.72
 """How far a named palette replaces the natural colours."""
@@ -49,5 +53,9 @@ def apply_emotion(canvas: Canvas) -> None:
     image = grey + (canvas.pixels - grey) * (1.0 + 0.30 * v + 0.25 * a)
     centre = float(np.mean(grey))
     image = (image - centre) * (1.0 + 0.22 * a) + centre + 0.075 * v
+    masses = Image.fromarray(grey[..., 0].astype(np.float32)).resize((16, 16), Image.Resampling.BOX)
+    spread = float(np.std(np.asarray(masses))) * (1.0 + 0.22 * a)
+    if spread < LEAST_SPREAD:
+        image = (image - centre) * min(2.5, LEAST_SPREAD / max(spread, 0.01)) + centre
     image = image + 0.035 * v * np.array([1.0, 0.2, -1.0], dtype=np.float32)
     canvas.pixels = np.clip(image, 0.0, 1.0).astype(np.float32)

@@ -50,7 +50,7 @@ def watercolor(canvas: Canvas) -> Array:
     rims = _edges(luminance(image), size)
     image = mix(_saturate(image, 1.1), 1.0, 0.24) - 0.20 * rims[..., None]
     pool = field_noise(canvas.rng("pool"), size, 3, 0.6, 4, 4) - 0.5
-    image = image * (1.0 + 0.30 * pool + 0.16 * _paper(canvas, 32))[..., None]
+    image = image * (1.0 + 0.24 * pool + 0.09 * _paper(canvas, 32))[..., None]
     rim = np.minimum(np.minimum(canvas.x, 1 - canvas.x), np.minimum(canvas.y, 1 - canvas.y)) + 0.05 * drift
     return mix(rgb(0.98, 0.97, 0.94), image, np.clip((rim - 0.02) * 28.0, 0.0, 1.0)[..., None])
 
@@ -72,7 +72,7 @@ def oil(canvas: Canvas) -> Array:
             best = np.minimum(best, calm)
     bristle = field_noise(canvas.rng("bristle"), size, 3, 0.7, 22, 16) - 0.5
     relief = bristle - np.roll(bristle, max(1, size // 128), axis=0)
-    return np.asarray(out * (1.0 + 0.22 * bristle + 0.30 * relief)[..., None], dtype=np.float32)
+    return np.asarray(out * (1.0 + 0.16 * bristle + 0.20 * relief)[..., None], dtype=np.float32)
 
 
 def ink(canvas: Canvas) -> Array:
@@ -100,7 +100,7 @@ def pastel(canvas: Canvas) -> Array:
     """Chalk: light, soft, with the grain of the paper showing."""
     image = mix(_saturate(_blur(canvas.pixels, canvas.size / 100.0), 0.9), rgb(0.98, 0.95, 0.93), 0.34)
     grain = field_noise(canvas.rng("chalk"), canvas.size, 2, 0.8, 56, 44) - 0.5
-    return mix(image, rgb(0.99, 0.97, 0.95), np.clip(grain * 0.55 + 0.04, 0.0, 0.28)[..., None])
+    return mix(image, 1.0, np.clip(grain * 0.40 + 0.02, 0.0, 0.20)[..., None] * (0.35 + 0.65 * image))
 
 
 def poster(canvas: Canvas) -> Array:
@@ -119,7 +119,7 @@ def impressionist(canvas: Canvas) -> Array:
     draw = ImageDraw.Draw(picture)
     count = 1100
     xs, ys, turn = rng.random(count), rng.random(count), rng.normal(0, 0.5, count)
-    jitter = rng.normal(0, 0.055, (count, 3)) + rng.normal(0, 0.05, (count, 1))
+    jitter = rng.normal(0, 0.035, (count, 3)) + rng.normal(0, 0.035, (count, 1))
     colours = source[(ys * size).astype(int), (xs * size).astype(int)] + jitter
     packed = (np.clip(colours, 0, 1) * 255).astype(int)
     length = 0.022 * size
