@@ -132,7 +132,7 @@ def build_backend_directory(
             _replace(python / part.name, part)
     path = [str(entry) for entry in (*stub_packages(), source_root.resolve(), sysconfig.get_paths()["purelib"])]
     for name in backends:
-        if not (source_root / "backends" / name / "model.py").is_file():
+        if not name.isidentifier() or not (source_root / "backends" / name / "model.py").is_file():
             raise FileNotFoundError(f"no python-based backend {name!r} under {source_root / 'backends'}")
         (target / name).mkdir(exist_ok=True)
         _replace(target / name / "model.py", DOOR.format(path=path, name=name))
