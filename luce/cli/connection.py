@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from luce._client import AsyncClient
+from luce._config import DEFAULT_TIMEOUT, Timeout
 from luce.errors import InvalidArgument
 
 
@@ -44,4 +45,9 @@ def require_file(song: str) -> None:
 
 def client_for(arguments: argparse.Namespace, address: str) -> AsyncClient:
     """A client of this server."""
-    return AsyncClient(address, api_key=os.environ.get("LUCE_API_KEY"), tls=arguments.tls)
+    timeout = DEFAULT_TIMEOUT
+    if arguments.timeout is not None:
+        timeout = Timeout(
+            connect=min(timeout.connect, arguments.timeout), call=arguments.timeout, job=arguments.timeout
+        )
+    return AsyncClient(address, api_key=os.environ.get("LUCE_API_KEY"), tls=arguments.tls, timeout=timeout)

@@ -10,8 +10,7 @@ from luce._types import Job, JobState
 from luce.cli import exits, values
 from luce.cli.connection import add_connection_arguments, client_for
 from luce.cli.output import answer, answer_json, say, seconds
-from luce.cli.servers import running_stack, server
-from luce.errors import Unavailable
+from luce.cli.servers import server
 
 EXAMPLES: Final = """\
 examples:
@@ -48,10 +47,10 @@ def add_parser(commands: Any) -> None:
 
 async def run(arguments: argparse.Namespace) -> int:
     """List, show or cancel."""
-    # Jobs lie in a stack's own storage: one that is started for this command would have none.
-    if not arguments.server and await running_stack(say) is None:
-        raise Unavailable("no stack is running, so there are no jobs: start one with `luce up`, or name one: --server")
-    async with server(arguments.server, say) as (address, _), client_for(arguments, address) as client:
+    async with (
+        server(arguments.server, say, start=False) as (address, _),
+        client_for(arguments, address) as client,
+    ):
         await client.wait_ready()
         if arguments.cancel:
             jobs = [await client.jobs.cancel(arguments.cancel)]

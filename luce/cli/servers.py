@@ -63,12 +63,15 @@ async def running_stack(say: Callable[[str], None]) -> RunRecord | None:
 
 
 @asynccontextmanager
-async def server(named: str | None, say: Callable[[str], None]) -> AsyncIterator[tuple[str, float]]:
+async def server(
+    named: str | None, say: Callable[[str], None], *, start: bool = True
+) -> AsyncIterator[tuple[str, float]]:
     """The address of a server for the duration of the block, and how many seconds it took to start one (0: none was).
 
     Args:
         named: "host:port" as the user gave it; None: `LUCE_SERVER`, the running stack, or one of our own.
         say: Called with lines for people.
+        start: Whether to start one where none runs; it would know nothing of earlier jobs.
 
     Raises:
         Unavailable: None runs, and none can be started.
@@ -81,6 +84,8 @@ async def server(named: str | None, say: Callable[[str], None]) -> AsyncIterator
     if running is not None:
         yield running.endpoints["grpc"], 0.0
         return
+    if not start:
+        raise Unavailable("no stack is running: start one with `luce up`, or name one with --server")
     say("no stack is running: starting one for this command (`luce up` keeps one warm)")
     started = time.monotonic()
     stack = TaskStack(home(), report=lambda status: say("  " + status_line(status)))

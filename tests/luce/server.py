@@ -100,7 +100,9 @@ class SmallServer(
         self._server.stop(grace=0).wait(10)
 
     def _begin(self, method: str, context: grpc.ServicerContext) -> None:
-        self.calls[method] += 1
+        with self.changed:
+            self.calls[method] += 1
+            self.changed.notify_all()
         self.metadata = {key: str(value) for key, value in context.invocation_metadata()}
         self.faults.strike(method, context)
 

@@ -21,10 +21,10 @@ sys.meta_path.insert(0, Block())
 import luce
 for name in luce.__all__:
     getattr(luce, name)
-import luce.cli.main
-from pathlib import Path
-assert "luce.server" not in sys.modules, "the SDK imported server code"
 luce.Client("127.0.0.1:1").close()
+assert "luce.server" not in sys.modules, "the SDK imported server code"
+import luce.cli.main
+luce.cli.main.make_parser()
 """
 
 
