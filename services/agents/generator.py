@@ -15,8 +15,8 @@ from luce.server.inference import InferenceClient, InferResult
 
 MODEL: Final = "image_generator"
 
-# Values of the model's output `kind`; 0 is progress.
-_PREVIEW, _FINAL = 1, 2
+# Values of the model's output `kind`, beside b"progress".
+_PREVIEW, _FINAL = b"preview", b"final"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +99,21 @@ class PictureGenerator:
             Unavailable: The model server is away, or full.
             DeadlineExceeded: It takes too long.
         """
+        picture = None
         responses = self._inference.stream(MODEL, _tensors(order), deadline=timeout_s)
         async with aclosing(responses):
+            # To its very end: leaving after the picture would reach the server as a cancellation.
             async for response in responses:
-                kind, step, steps = (int(response.outputs[name].flat[0]) for name in ("kind", "step", "steps"))
+                kind = response.outputs["kind"].flat[0]
+                step, steps = (int(response.outputs[name].flat[0]) for name in ("step", "steps"))
                 pixels = _pixels(response)
-                if kind == _FINAL:
-                    if pixels is None:
-                        raise Internal(f"{MODEL} ended with an empty picture")
-                    return Picture(pixels, steps, response.version)
-                await on_step(Step(step, steps, pixels if kind == _PREVIEW else None))
-        raise Internal(f"{MODEL} ended without a picture")
+                if kind != _FINAL:
+                    await on_step(Step(step, steps, pixels if kind == _PREVIEW else None))
+                elif pixels is not None:
+                    picture = Picture(pixels, steps, response.version)
+        if picture is None:
+            raise Internal(f"{MODEL} ended without a picture")
+        return picture
 
 
 def _tensors(order: PictureOrder) -> dict[str, NDArray[np.generic]]:

@@ -35,7 +35,7 @@ class Listener:
     """
 
     def __init__(
-        self, inference: InferenceClient, *, threads: int = 2, rows: int = 32, timeout_s: float = 20.0
+        self, inference: InferenceClient, *, threads: int = 2, rows: int = 256, timeout_s: float = 20.0
     ) -> None:
         self._inference = inference
         self._rows = rows

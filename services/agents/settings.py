@@ -22,8 +22,8 @@ class AgentsSettings(BaseSettings):
     decoders: int = Field(default=1, ge=1, le=32)
     """Processes that decode media."""
 
-    emotion_batch: int = Field(default=32, ge=1, le=1024)
-    """Rows of one call to the emotion model; its own largest batch."""
+    emotion_batch: int = Field(default=256, ge=1, le=1024)
+    """Rows of one call to the emotion model; at most its own largest batch."""
 
     infer_timeout_s: float = Field(default=20.0, gt=0, le=600)
     """How long one call to the emotion model may take, seconds."""

@@ -88,6 +88,7 @@ def negative_text(valence: float, arousal: float, named: Mapping[str, str]) -> s
     parts = []
     for kind, form in (("mood", "{} mood"), ("palette", "{}"), ("light", "{}")):
         opposite = vocabulary().nearest(kind, -valence, -arousal)[0]
-        if kind not in named:
+        # Where the vocabulary has nothing on the other side, there is nothing to lead away from.
+        if kind not in named and opposite.distance(valence, arousal) > _STRONG_FEELING + opposite.distance(0.0, 0.0):
             parts.append(form.format(opposite.phrases[0]))
     return ", ".join(parts)
