@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from luce.server.inference import InferenceClient, TextEmbedder
-
 from gateway.core import Gateway
 from gateway.dependencies import dependencies_of
 from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
 from luce.server.bus import ObjectStore, connect
 from luce.server.host import NatsRpc
+from luce.server.inference import InferenceClient, TextEmbedder
 from luce.server.jobs import Jobs
 from luce.server.media import MediaDecoder, MediaSettings
 from luce.server.metrics import Metrics
@@ -50,7 +49,7 @@ async def assemble(settings: Settings) -> AsyncIterator[GatewayServer]:
         objects = ObjectStore(nc.jetstream(), settings.bus)
         await objects.ensure()
         decoder = await stack.enter_async_context(MediaDecoder(settings.media))
-        inference = InferenceClient(settings.triton)
+        inference = InferenceClient(settings.triton, metrics)
         stack.push_async_callback(inference.close)
         core = Gateway(
             settings=settings.gateway,

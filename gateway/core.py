@@ -6,11 +6,6 @@ import asyncio
 import contextlib
 import mimetypes
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from gateway import admission
 from gateway.settings import GatewaySettings
@@ -20,35 +15,12 @@ from luce.errors import InvalidArgument, ResourceExhausted, Unavailable
 from luce.server.bus import ObjectStore
 from luce.server.deadline import Deadline
 from luce.server.host import NatsRpc
+from luce.server.inference import Embedded, TextEmbedder
 from luce.server.jobs import Jobs
 from luce.server.media import MediaDecoder, sniff
 from luce.v1 import agents_pb2, jobs_pb2, media_pb2
 
 AGENTS_SERVICE = "luce.v1.AgentsService"
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """Vectors of texts.
-
-    Attributes:
-        vectors: float32 (n, d), each row L2-normalised.
-        truncated: For each text, whether it was longer than the model reads.
-        tokens: Tokens read, over all texts.
-        model: Model that embedded, as "name:version".
-    """
-
-    vectors: NDArray[np.float32]
-    truncated: Sequence[bool]
-    tokens: int
-    model: str
-
-
-class Embedder(Protocol):
-    """Turns texts into vectors."""
-
-    async def embed(self, texts: Sequence[str], *, deadline: float) -> Embedded:
-        """All texts, within so many seconds."""
 
 
 class Gateway:
@@ -71,7 +43,7 @@ class Gateway:
         jobs: Jobs,
         objects: ObjectStore,
         decoder: MediaDecoder,
-        embedder: Embedder,
+        embedder: TextEmbedder,
         rpc: NatsRpc,
         max_job_s: float,
     ) -> None:

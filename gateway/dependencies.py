@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import nats.errors
-from luce.server.inference import InferenceClient
 
 from luce.errors import Unavailable
 from luce.server.bus import BusClient
 from luce.server.host import Dependency
+from luce.server.inference import InferenceClient
 from luce.server.jobs import Jobs
 
 MODELS: Final = ("text_encoder", "music_emotion", "image_generator")

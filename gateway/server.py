@@ -34,7 +34,7 @@ class GatewayServer:
     def __init__(self, core: Gateway, dependencies: Sequence[Dependency], metrics: Metrics, host: HostSettings) -> None:
         settings = core.settings
         keyring = Keyring({name: digest.get_secret_value() for name, digest in settings.api_keys.items()})
-        self._core = core
+        self.core = core
         self._host = host
         self._metrics = metrics
         self.readiness = Readiness(
@@ -95,7 +95,7 @@ class GatewayServer:
         _log.info("draining")
         await self.readiness.drain()
         await asyncio.sleep(self._host.drain_wait_s)
-        self._core.drain()
+        self.core.drain()
         await asyncio.gather(self._http.stop(), self._grpc.stop(self._host.drain_timeout_s))
         await self.readiness.stop()
         _log.info("drained")

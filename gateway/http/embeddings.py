@@ -9,11 +9,12 @@ import orjson
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
-from gateway.core import Embedded, Gateway
+from gateway.core import Gateway
 from gateway.http import body
 from gateway.http.schemas import EmbeddingsRequest
 from gateway.problems import from_validation, method_not_allowed
 from luce.errors import InvalidArgument, NotFound
+from luce.server.inference import Embedded
 
 PATH: Final = "/v1/embeddings"
 MODEL: Final = "text_encoder"

@@ -17,6 +17,7 @@ _MODELS = (
     schemas.ImageGenerationForm,
     schemas.ImageGenerationRequest,
     schemas.EmbeddingsRequest,
+    schemas.Job,
     schemas.Embeddings,
     schemas.PaintResult,
     schemas.Problem,
@@ -47,10 +48,15 @@ def _build(app: FastAPI, *, guarded: bool) -> dict[str, Any]:
     components = document.setdefault("components", {})
     shapes = components.setdefault("schemas", {})
     for name, shape in definitions["$defs"].items():
-        shapes.setdefault(name, shape)
+        # FastAPI leaves out what is null in an example.
+        shapes[name] = shape
     # FastAPI's own error shape is never sent: every error is a problem.
     for unused in ("HTTPValidationError", "ValidationError"):
         shapes.pop(unused, None)
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            if "422" in operation["responses"]:
+                operation["responses"]["422"] = problems(422)[422]
     document["paths"]["/v1/embeddings"] = {"post": _embeddings_operation()}
     if guarded:
         components["securitySchemes"] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -37,6 +37,16 @@ class Doors:
     channel: grpc.aio.Channel
 
 
+async def eventually(seen: Callable[[], Awaitable[object] | object], within_s: float = 15.0) -> None:
+    """Waits until a look shows it; fails when it takes too long."""
+    async with asyncio.timeout(within_s):
+        while True:
+            look = seen()
+            if await look if isinstance(look, Awaitable) else look:
+                return
+            await asyncio.sleep(0.02)
+
+
 def settings_for(bus: BusSettings, **gateway: object) -> Settings:
     """Settings of a gateway in a test: free ports, fast looks at dependencies, nobody at Triton's port."""
     values = {
@@ -63,8 +73,7 @@ async def running(settings: Settings) -> AsyncIterator[Doors]:
     async with assemble(settings) as server:
         task = asyncio.create_task(server.run(stopping))
         try:
-            while server.readiness.looks == 0 and not task.done():  # noqa: ASYNC110 - there is no event to wait for
-                await asyncio.sleep(0.01)
+            await eventually(lambda: server.readiness.looks > 0 or task.done())
             http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.http_port}", timeout=30)
             async with http, grpc.aio.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
                 yield Doors(server, http, channel)

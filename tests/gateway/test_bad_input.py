@@ -187,7 +187,13 @@ async def test_unknown_routes_methods_and_things_are_problems(doors: Doors) -> N
     assert (method.status_code, method.json()["code"], method.headers["allow"]) == (405, "method_not_allowed", "GET")
     embeddings = await doors.http.get("/v1/embeddings")
     assert (embeddings.status_code, embeddings.headers["allow"]) == (405, "POST")
-    for path in ("/v1/jobs/no-such-job", "/v1/jobs/no/result", "/v1/jobs/%2e%2e/events", "/v1/blobs/no", "/v1/blobs/a/b"):
+    for path in (
+        "/v1/jobs/no-such-job",
+        "/v1/jobs/no/result",
+        "/v1/jobs/%2e%2e/events",
+        "/v1/blobs/no",
+        "/v1/blobs/a/b",
+    ):
         answer = await doors.http.get(path)
         assert (path, answer.status_code, answer.json()["code"]) == (path, 404, "not_found")
     page = await doors.http.get("/v1/jobs?page_size=0")

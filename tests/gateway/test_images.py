@@ -11,18 +11,20 @@ import pytest
 from pydantic import TypeAdapter
 
 from gateway.http import schemas
-from tests.gateway.conftest import Doors
+from tests.gateway.conftest import Doors, eventually
 
 PATH = "/v1/images/generations"
 
 
 async def _finished(http: httpx.AsyncClient, job_id: str) -> dict[str, Any]:
-    async with asyncio.timeout(20):
-        while True:
-            job: dict[str, Any] = (await http.get(f"/v1/jobs/{job_id}")).json()
-            if job["state"] in ("succeeded", "failed", "cancelled"):
-                return job
-            await asyncio.sleep(0.02)
+    job: dict[str, Any] = {}
+
+    async def ended() -> bool:
+        job.update((await http.get(f"/v1/jobs/{job_id}")).json())
+        return job["state"] in ("succeeded", "failed", "cancelled")
+
+    await eventually(ended)
+    return job
 
 
 async def test_music_becomes_a_job_and_the_job_a_picture(doors: Doors, short_song: bytes) -> None:
@@ -169,12 +171,20 @@ async def test_a_client_that_leaves_ends_its_wait_and_not_its_job(doors: Doors) 
     before = {job["id"] for job in (await doors.http.get("/v1/jobs")).json()["data"]}
     _, writer = await asyncio.open_connection("127.0.0.1", doors.server.http_port)
     writer.write(request)
-    async with asyncio.timeout(10):
-        while not (new := [j for j in (await doors.http.get("/v1/jobs")).json()["data"] if j["id"] not in before]):
-            await asyncio.sleep(0.02)
-        writer.close()
-        await writer.wait_closed()
-        while "luce_http_in_progress 0.0" not in (await doors.http.get("/metrics")).text:
-            await asyncio.sleep(0.02)
+    new: list[dict[str, Any]] = []
+
+    async def appeared() -> bool:
+        jobs = (await doors.http.get("/v1/jobs")).json()["data"]
+        new[:] = [job for job in jobs if job["id"] not in before]
+        return bool(new)
+
+    async def nobody_waits() -> bool:
+        return "luce_http_in_progress 0.0" in (await doors.http.get("/metrics")).text
+
+    await eventually(appeared)
+    assert not await nobody_waits()
+    writer.close()
+    await writer.wait_closed()
+    await eventually(nobody_waits)
     assert new[0]["state"] in ("queued", "running")
     await doors.http.delete(new[0]["links"]["self"])
