@@ -19,8 +19,9 @@ T = TypeVar("T")
 async def patiently(call: Callable[[], Awaitable[T]], *, deadline: Deadline, longest_pause_s: float, what: str) -> T:
     """Repeat a call while it is refused as unavailable or busy, with growing pauses, until the deadline.
 
-    A server that shuts down says "cancelled" to what it drops; a cancellation of our own is no error but
-    `asyncio.CancelledError`, and goes through. A job waits here rather than failing: an outage of a minute would otherwise use up its attempts in seconds.
+    A server that shuts down says "cancelled" to what it drops; a cancellation of our own is no error of ours but
+    `asyncio.CancelledError`, and goes through. A job waits here rather than failing: an outage of a minute would
+    otherwise use up its attempts in seconds.
     """
     pause = min(_FIRST_PAUSE_S, longest_pause_s)
     while True:

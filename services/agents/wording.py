@@ -87,7 +87,9 @@ def negative_text(valence: float, arousal: float, named: Mapping[str, str]) -> s
         return ""
     parts = []
     for kind, form in (("mood", "{} mood"), ("palette", "{}"), ("light", "{}")):
-        opposite = vocabulary().nearest(kind, -valence, -arousal)[0]
+        entries = vocabulary().nearest(kind, -valence, -arousal, count=2)
+        # "Natural colors" are no opposite of anything.
+        opposite = entries[0] if kind != "palette" or entries[0].colours else entries[1]
         # Where the vocabulary has nothing on the other side, there is nothing to lead away from.
         if kind not in named and opposite.distance(valence, arousal) > _STRONG_FEELING + opposite.distance(0.0, 0.0):
             parts.append(form.format(opposite.phrases[0]))
