@@ -26,11 +26,12 @@ class NotReadyInTime(RuntimeError):
     """The process runs, and its probe never answered True."""
 
 
-def _die_with_parent(stop_signal: signal.Signals) -> Callable[[], None]:
+def die_with_parent(stop_signal: signal.Signals) -> Callable[[], None]:
+    """A `preexec_fn` by which the child gets `stop_signal` when we end, however we end."""
     parent = os.getpid()
 
     def prepare() -> None:
-        # Runs in the child between fork and exec: a supervisor that is killed takes its children with it.
+        # Runs in the child between fork and exec.
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(stop_signal), 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
@@ -59,7 +60,7 @@ class Child:
                 stderr=file,
                 # A Ctrl-C in the terminal is for the supervisor alone, and the group can be killed as a whole.
                 start_new_session=True,
-                preexec_fn=_die_with_parent(spec.stop_signal),
+                preexec_fn=die_with_parent(spec.stop_signal),
             )
         return cls(spec, process)
 
