@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from examples.sheet import draw
 from luce import AsyncClient, Painting
 from luce.cli.output import say, seconds
 from luce.cli.progress import Board, make_board
@@ -42,9 +43,6 @@ async def demonstrate(folder: Path, songs: dict[str, Path], seed: int) -> Path:
     Returns:
         The page.
     """
-    from examples.sheet import draw  # takes a second to load: after the stack has begun to start
-
-    folder.mkdir(parents=True, exist_ok=True)
     async with server(None, say) as (address, _), AsyncClient(address) as client:
         await client.wait_ready()
         with make_board(quiet=False) as board:
@@ -53,6 +51,11 @@ async def demonstrate(folder: Path, songs: dict[str, Path], seed: int) -> Path:
                     title: group.create_task(_paint(client, title, song, seed, board)) for title, song in songs.items()
                 }
     paintings = {title: task.result() for title, task in tasks.items()}
+    return await asyncio.to_thread(_write, folder, songs, paintings)
+
+
+def _write(folder: Path, songs: dict[str, Path], paintings: dict[str, Painting]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
     for title, painting in paintings.items():
         say(f"{title}: {painting.prompts[0]}")
         print(painting.images[0].save(folder / songs[title].with_suffix(".png").name))
@@ -70,13 +73,14 @@ def main() -> int:
     arguments = parser.parse_args()
     here = Path(__file__).parent / "songs"
     songs = {song.stem: song for song in arguments.songs} or {title: here / name for title, name in SONGS.items()}
+    failed = False
     try:
         print(asyncio.run(demonstrate(arguments.output, songs, arguments.seed)))
     except* LuceError as group:
+        failed = True
         for error in group.exceptions:
             say(f"demo: {error}")
-        return 1
-    return 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
