@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from luce.v1 import jobs_pb2 as luce_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15luce/v1/records.proto\x12\x07luce.v1\x1a\x12luce/v1/jobs.proto\"\xd4\x01\n\tJobRecord\x12\x19\n\x03job\x18\x01 \x01(\x0b\x32\x0c.luce.v1.Job\x12#\n\x06queued\x18\x02 \x01(\x0b\x32\x13.luce.v1.QueuedTask\x12\x16\n\x0equeue_sequence\x18\x03 \x01(\x04\x12\x13\n\x0bhanded_back\x18\x04 \x01(\r\x12,\n\x05trace\x18\x05 \x03(\x0b\x32\x1d.luce.v1.JobRecord.TraceEntry\x1a,\n\nTraceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"8\n\x11IdempotencyRecord\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\"T\n\x0cWorkerReport\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05slots\x18\x02 \x01(\r\x12\x0f\n\x07running\x18\x03 \x01(\r\x12\x16\n\x0eservice_time_s\x18\x04 \x01(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15luce/v1/records.proto\x12\x07luce.v1\x1a\x12luce/v1/jobs.proto\"\xd9\x01\n\tJobRecord\x12\x19\n\x03job\x18\x01 \x01(\x0b\x32\x0c.luce.v1.Job\x12#\n\x06queued\x18\x02 \x01(\x0b\x32\x13.luce.v1.QueuedTask\x12\x16\n\x0equeue_sequence\x18\x03 \x01(\x04\x12\x18\n\x10\x65xcused_attempts\x18\x04 \x01(\r\x12,\n\x05trace\x18\x05 \x03(\x0b\x32\x1d.luce.v1.JobRecord.TraceEntry\x1a,\n\nTraceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"8\n\x11IdempotencyRecord\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\"T\n\x0cWorkerReport\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05slots\x18\x02 \x01(\r\x12\x0f\n\x07running\x18\x03 \x01(\r\x12\x16\n\x0eservice_time_s\x18\x04 \x01(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,11 +35,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOBRECORD_TRACEENTRY']._loaded_options = None
   _globals['_JOBRECORD_TRACEENTRY']._serialized_options = b'8\001'
   _globals['_JOBRECORD']._serialized_start=55
-  _globals['_JOBRECORD']._serialized_end=267
-  _globals['_JOBRECORD_TRACEENTRY']._serialized_start=223
-  _globals['_JOBRECORD_TRACEENTRY']._serialized_end=267
-  _globals['_IDEMPOTENCYRECORD']._serialized_start=269
-  _globals['_IDEMPOTENCYRECORD']._serialized_end=325
-  _globals['_WORKERREPORT']._serialized_start=327
-  _globals['_WORKERREPORT']._serialized_end=411
+  _globals['_JOBRECORD']._serialized_end=272
+  _globals['_JOBRECORD_TRACEENTRY']._serialized_start=228
+  _globals['_JOBRECORD_TRACEENTRY']._serialized_end=272
+  _globals['_IDEMPOTENCYRECORD']._serialized_start=274
+  _globals['_IDEMPOTENCYRECORD']._serialized_end=330
+  _globals['_WORKERREPORT']._serialized_start=332
+  _globals['_WORKERREPORT']._serialized_end=416
 # @@protoc_insertion_point(module_scope)

@@ -51,12 +51,12 @@ class JobRecord(_message.Message):
     JOB_FIELD_NUMBER: _builtins.int
     QUEUED_FIELD_NUMBER: _builtins.int
     QUEUE_SEQUENCE_FIELD_NUMBER: _builtins.int
-    HANDED_BACK_FIELD_NUMBER: _builtins.int
+    EXCUSED_ATTEMPTS_FIELD_NUMBER: _builtins.int
     TRACE_FIELD_NUMBER: _builtins.int
     queue_sequence: _builtins.int
     """Where the message lies in the stream LUCE_JOBS."""
-    handed_back: _builtins.int
-    """Attempts that a draining worker handed back; they do not count as failures."""
+    excused_attempts: _builtins.int
+    """Attempts that do not count as failures: handed back by a draining worker, or ended because something was down."""
     @_builtins.property
     def job(self) -> _jobs_pb2.Job: ...
     @_builtins.property
@@ -73,12 +73,12 @@ class JobRecord(_message.Message):
         job: _jobs_pb2.Job | None = ...,
         queued: _jobs_pb2.QueuedTask | None = ...,
         queue_sequence: _builtins.int = ...,
-        handed_back: _builtins.int = ...,
+        excused_attempts: _builtins.int = ...,
         trace: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "queued", b"queued"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["handed_back", b"handed_back", "job", b"job", "queue_sequence", b"queue_sequence", "queued", b"queued", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["excused_attempts", b"excused_attempts", "job", b"job", "queue_sequence", b"queue_sequence", "queued", b"queued", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

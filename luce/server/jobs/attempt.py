@@ -13,7 +13,7 @@ from typing import Final
 import nats.errors
 from nats.aio.msg import Msg
 
-from luce.errors import Internal, LuceError, NotFound, RequestError
+from luce.errors import Internal, LuceError, NotFound, RequestError, Unavailable
 from luce.server import errors
 from luce.server.jobs import record as transitions
 from luce.server.jobs.context import JobContext
@@ -157,7 +157,7 @@ class Attempt:
 
     async def _conclude_cancelled(self) -> str:
         if self._reason is Stop.HANDED_BACK:
-            await self._change(lambda record: transitions.requeued(record, self._context.attempt, handed_back=True))
+            await self._change(lambda record: transitions.requeued(record, self._context.attempt, excused=True))
             await self._hand_back(None)
             return self._reason
         if self._reason is Stop.CANCELLED:
@@ -191,11 +191,14 @@ class Attempt:
             known.message,
             exc_info=error if isinstance(known, Internal) else None,
         )
-        if isinstance(known, RequestError) or context.deadline.expired or tries >= settings.max_attempts:
+        # That something is down is not the job's fault: its deadline ends the waiting, not the number of attempts.
+        outage = isinstance(known, Unavailable)
+        given_up = tries >= settings.max_attempts and not outage
+        if isinstance(known, RequestError) or context.deadline.expired or given_up:
             await self._fail(known)
             return "failed"
-        await self._change(lambda record: transitions.requeued(record, context.attempt, handed_back=False))
-        await self._hand_back(settings.backoff_s[min(tries, len(settings.backoff_s)) - 1])
+        await self._change(lambda record: transitions.requeued(record, context.attempt, excused=outage))
+        await self._hand_back(settings.backoff_s[min(context.attempt, len(settings.backoff_s)) - 1])
         return "retried"
 
     async def _fail(self, error: LuceError) -> None:

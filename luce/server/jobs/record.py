@@ -136,14 +136,14 @@ def failed(
     return _end(changed, FAILED, now)
 
 
-def requeued(record: Record, attempt: int, *, handed_back: bool) -> Record:
-    """It goes back into the queue: after a failure, or from a worker that leaves."""
+def requeued(record: Record, attempt: int, *, excused: bool) -> Record:
+    """It goes back into the queue: after a failure, or (excused) because a worker leaves or something is down."""
     changed = _running(record, attempt)
     changed.job.state = QUEUED
     changed.job.stage = ""
     changed.job.fraction = 0.0
     changed.job.ClearField("started_at")
-    changed.handed_back += handed_back
+    changed.excused_attempts += excused
     return changed
 
 
@@ -160,8 +160,8 @@ def republished(record: Record, queue_sequence: int) -> Record:
 
 
 def failures(record: Record) -> int:
-    """Attempts that ended without a result and were not handed back; the running one counts."""
-    return record.job.attempts - record.handed_back
+    """Attempts that count as failures; the running one among them."""
+    return record.job.attempts - record.excused_attempts
 
 
 def _open(record: Record) -> Record:

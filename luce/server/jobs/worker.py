@@ -74,10 +74,20 @@ class JobWorker:
         self._pullers: list[Puller] = []
         self._idle: set[asyncio.Task[None]] = set()
         self._draining = False
+        self._open = asyncio.Event()
+        self._open.set()
         self._service_time_s = 0.0
         self._reporting: asyncio.Task[None] | None = None
         self._cancels: Subscription | None = None
         self._unregister: Callable[[], None] | None = None
+
+    def pause(self) -> None:
+        """Start no more jobs until `resume`: what they need does not work. They keep their place in the queue."""
+        self._open.clear()
+
+    def resume(self) -> None:
+        """Start jobs again."""
+        self._open.set()
 
     @property
     def running(self) -> int:
@@ -95,9 +105,10 @@ class JobWorker:
         self._metrics.jobs_slots.labels(self.kind).set(self.concurrency)
         await self._ensure(store)
         await self._objects.ensure()
+        await self._report()
+        # From here on nothing answers `Unavailable`: a start that failed can be repeated.
         self._unregister = nc.on_reconnect(lambda: self._ensure(patient))
         self._cancels = await nc.subscribe("luce.cancel.*", cb=self._on_cancel)
-        await self._report()
         self._reporting = asyncio.create_task(self._keep_reporting(), name=f"{self.kind}-report")
         for lane in range(self.concurrency):
             puller = Puller(nc, QUEUE, self.kind, repair=lambda: self._ensure(store), heard=self._heard)
@@ -135,9 +146,14 @@ class JobWorker:
         while not self._draining and lane is not None:
             self._idle.add(lane)
             try:
+                await self._open.wait()
                 message = await puller.next()
             finally:
                 self._idle.discard(lane)
+            if not self._open.is_set():
+                # It was asked for before the pause.
+                await _nak(message, 1.0)
+                continue
             try:
                 await self._process(message)
             except (LuceError, nats.errors.Error) as error:

@@ -83,10 +83,3 @@ async def studio(nats: BusClient, nats_server: NatsServer, job_settings: JobSett
 @pytest.fixture
 async def jobs(studio: Studio) -> Jobs:
     return await studio.front()
-
-
-async def eventually(check: Callable[[], Awaitable[bool]], timeout_s: float = 10.0) -> None:
-    """Return when `check` is true; fail when it does not become so."""
-    async with asyncio.timeout(timeout_s):
-        while not await check():  # noqa: ASYNC110  # what it looks at is in another process
-            await asyncio.sleep(0.02)

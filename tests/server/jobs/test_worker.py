@@ -11,7 +11,8 @@ from luce.server.jobs import JobContext, Jobs
 from luce.v1 import agents_pb2, jobs_pb2
 from luce.v1.jobs_pb2 import Job
 from luce.v1.jobs_pb2 import QueuedTask as Queued
-from tests.server.jobs.conftest import OWNER, Studio, eventually, paint, painted
+from tests.server.jobs.conftest import OWNER, Studio, paint, painted
+from tests.server.waiting import until
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -182,7 +183,7 @@ async def test_a_worker_that_missed_the_cancellation_sees_it_at_its_heartbeat(
     await worker._cancels.unsubscribe()
     monkeypatch.setattr(worker, "_cancels", None)
     job, _ = await jobs.submit(paint(), owner=OWNER)
-    await eventually(lambda: is_running(jobs, job.id))
+    await until(lambda: is_running(jobs, job.id))
     await jobs.cancel(job.id, OWNER)
     async with asyncio.timeout(5):
         await stopped.wait()
@@ -204,8 +205,8 @@ async def test_a_drained_worker_finishes_what_it_can_and_hands_back_the_rest(job
     short, _ = await jobs.submit(paint("short"), owner=OWNER)
     long, _ = await jobs.submit(paint("long"), owner=OWNER)
     waiting, _ = await jobs.submit(paint("waiting"), owner=OWNER)
-    await eventually(lambda: is_running(jobs, short.id))
-    await eventually(lambda: is_running(jobs, long.id))
+    await until(lambda: is_running(jobs, short.id))
+    await until(lambda: is_running(jobs, long.id))
     await first.drain(0.8)
     assert (await jobs.get(short.id, OWNER)).state == jobs_pb2.JOB_STATE_SUCCEEDED
     handed_back = await jobs.get(long.id, OWNER)
@@ -261,7 +262,7 @@ async def test_a_late_worker_cannot_overwrite_the_truth(
         patched.setattr("luce.server.jobs.attempt.Attempt._heartbeat", silent)
         await studio.worker(stalled)
         job, _ = await jobs.submit(paint(), owner=OWNER)
-        await eventually(lambda: is_running(jobs, job.id))
+        await until(lambda: is_running(jobs, job.id))
     await studio.worker(prompt)
     done = await jobs.wait(job.id, OWNER, 10)
     assert (done.state, done.result.paint.images[0].image.key, done.attempts) == (
@@ -270,7 +271,7 @@ async def test_a_late_worker_cannot_overwrite_the_truth(
         2,
     )
     released.set()
-    await eventually(lambda: idle(studio))
+    await until(lambda: idle(studio))
     assert attempts == [1, 2]
     assert (await jobs.get(job.id, OWNER)).result.paint.images[0].image.key == "true"
 
@@ -295,6 +296,6 @@ async def test_progress_reaches_the_record(jobs: Jobs, studio: Studio) -> None:
         now = await jobs.get(job.id, OWNER)
         return (now.stage, now.fraction) == ("listen", 0.25) and now.eta_s >= 0
 
-    await eventually(told)
+    await until(told)
     go_on.set()
     assert (await jobs.wait(job.id, OWNER, 5)).state == jobs_pb2.JOB_STATE_SUCCEEDED
