@@ -57,7 +57,7 @@ async def assemble(settings: Settings) -> AsyncIterator[GatewayServer]:
             objects=objects,
             decoder=decoder,
             embedder=TextEmbedder(inference),
-            rpc=NatsRpc(nc),
+            rpc=NatsRpc(nc, metrics),
             max_job_s=settings.jobs.timeout_s,
         )
         yield GatewayServer(core, dependencies_of(jobs, inference, nc), metrics, settings.host)

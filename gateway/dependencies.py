@@ -8,6 +8,7 @@ import nats.errors
 
 from luce.errors import Unavailable
 from luce.server.bus import BusClient
+from luce.server.bus.cancellation import cancellable
 from luce.server.host import Dependency
 from luce.server.inference import InferenceClient
 from luce.server.jobs import Jobs
@@ -22,13 +23,13 @@ _PING_TIMEOUT_S: Final = 1.0
 async def find_service(nc: BusClient, name: str) -> None:
     """Returns when at least one instance of a service answers NATS's own discovery. Raises `Unavailable`."""
     try:
-        await nc.request(f"$SRV.PING.{name}", b"", timeout=_PING_TIMEOUT_S)
+        await cancellable(nc.request(f"$SRV.PING.{name}", b"", timeout=_PING_TIMEOUT_S))
     except (nats.errors.Error, TimeoutError) as error:
         raise Unavailable(f"no instance of {name} answers") from error
 
 
 def dependencies_of(jobs: Jobs, inference: InferenceClient, nc: BusClient) -> tuple[Dependency, ...]:
-    """NATS, Triton with its models, and at least one worker of the agents."""
+    """NATS, Triton with its models, and at least one worker of the agents, with the gRPC services that need each."""
 
     async def agents() -> None:
         await find_service(nc, "agents")
@@ -36,4 +37,9 @@ def dependencies_of(jobs: Jobs, inference: InferenceClient, nc: BusClient) -> tu
     async def triton() -> None:
         await inference.ready(MODELS)
 
-    return (Dependency("nats", jobs.ready), Dependency("triton", triton), Dependency("agents", agents))
+    # Jobs are taken without Triton and without agents, and wait for them.
+    return (
+        Dependency("nats", jobs.ready, ("luce.v1.JobsService", "luce.v1.MediaService", "luce.v1.AgentsService")),
+        Dependency("triton", triton, ("luce.v1.MappingService",)),
+        Dependency("agents", agents, ("luce.v1.AgentsService",)),
+    )

@@ -13,8 +13,8 @@ from gateway.grpc.interceptor import Door
 from gateway.grpc.server import GrpcDoor
 from gateway.http import app as http_app
 from gateway.http.server import HttpDoor
-from gateway.readiness import Readiness, State
 from luce.server.host import Dependency
+from luce.server.host.lifecycle import Lifecycle, ServiceState
 from luce.server.metrics import Metrics
 from luce.server.settings import HostSettings
 
@@ -36,9 +36,13 @@ class GatewayServer:
         keyring = Keyring({name: digest.get_secret_value() for name, digest in settings.api_keys.items()})
         self.core = core
         self._host = host
-        self._metrics = metrics
-        self.readiness = Readiness(
-            dependencies, interval_s=settings.readiness_interval_s, timeout_s=settings.readiness_timeout_s
+        self.lifecycle = Lifecycle(
+            "gateway",
+            dependencies,
+            metrics,
+            interval_s=host.dependency_interval_s,
+            timeout_s=host.dependency_timeout_s,
+            changed=self._show_health,
         )
         door = Door(
             keyring,
@@ -47,7 +51,7 @@ class GatewayServer:
             upload_deadline_s=settings.upload_timeout_s,
         )
         self._http = HttpDoor(
-            http_app.build(core, self.readiness, metrics, keyring),
+            http_app.build(core, self.lifecycle, metrics, keyring),
             address=settings.http_address,
             max_connections=settings.max_connections,
             drain_timeout_s=host.drain_timeout_s,
@@ -59,7 +63,6 @@ class GatewayServer:
             max_message_bytes=host.max_message_bytes,
             max_calls=settings.max_connections,
         )
-        self.readiness.listener = self._show
 
     @property
     def http_port(self) -> int:
@@ -76,26 +79,22 @@ class GatewayServer:
         await self._http.start()
         await self._grpc.start()
         _log.info("the gateway serves HTTP on port %d and gRPC on port %d", self.http_port, self.grpc_port)
-        await self.readiness.start()
+        following = asyncio.create_task(self.lifecycle.follow(), name="dependencies")
         # What lives until the end need not be looked at by every collection.
         gc.freeze()
         try:
             await stopping.wait()
         finally:
             await self._drain()
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
 
-    async def _show(self, readiness: Readiness) -> None:
-        for state in State:
-            self._metrics.service_state.labels("gateway", state.value).set(state is readiness.state)
-        for name, finding in readiness.findings.items():
-            self._metrics.dependency_up.labels(name).set(finding.ready)
-        await self._grpc.show_health(readiness)
+    async def _show_health(self) -> None:
+        await self._grpc.show_health(self.lifecycle)
 
     async def _drain(self) -> None:
-        _log.info("draining")
-        await self.readiness.drain()
+        await self.lifecycle.enter(ServiceState.DRAINING)
         await asyncio.sleep(self._host.drain_wait_s)
         self.core.drain()
         await asyncio.gather(self._http.stop(), self._grpc.stop(self._host.drain_timeout_s))
-        await self.readiness.stop()
         _log.info("drained")

@@ -82,12 +82,6 @@ class GatewaySettings(BaseSettings):
     event_send_timeout_s: float = Field(default=30.0, gt=0, le=600)
     """An event stream whose reader takes nothing for so long is closed, seconds."""
 
-    readiness_interval_s: float = Field(default=2.0, gt=0, le=60)
-    """Dependencies are looked at this often, seconds."""
-
-    readiness_timeout_s: float = Field(default=2.0, gt=0, le=60)
-    """A dependency that has not answered after so long is down, seconds."""
-
     @field_validator("api_keys", mode="before")
     @classmethod
     def _parse_keys(cls, value: Any) -> Any:

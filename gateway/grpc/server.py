@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import grpc
@@ -15,16 +14,10 @@ from gateway.grpc.interceptor import Door
 from gateway.grpc.jobs import JobsServicer
 from gateway.grpc.mapping import MappingServicer
 from gateway.grpc.media import MediaServicer
-from gateway.readiness import Readiness, State
+from luce.server.host.lifecycle import Lifecycle
 from luce.v1 import agents_pb2_grpc, jobs_pb2_grpc, mapping_pb2_grpc, media_pb2_grpc
 
-# What each service cannot do without; the whole server ("") needs everything.
-NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "luce.v1.JobsService": ("nats",),
-    "luce.v1.MediaService": ("nats",),
-    "luce.v1.MappingService": ("triton",),
-    "luce.v1.AgentsService": ("nats", "agents"),
-}
+SERVICES: Final = tuple(f"luce.v1.{name}Service" for name in ("Agents", "Jobs", "Mapping", "Media"))
 
 
 class GrpcDoor:
@@ -58,7 +51,7 @@ class GrpcDoor:
         agents_pb2_grpc.add_AgentsServiceServicer_to_server(AgentsServicer(core), self._server)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = (*NEEDS, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
         self.port: int = self._server.add_insecure_port(address)
 
@@ -66,14 +59,11 @@ class GrpcDoor:
         """Begins to serve."""
         await self._server.start()
 
-    async def show_health(self, readiness: Readiness) -> None:
-        """Sets the health of each service from what it needs."""
+    async def show_health(self, lifecycle: Lifecycle) -> None:
+        """Sets the health of each service, and of the server as a whole ("")."""
         serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
-        draining = readiness.state is State.DRAINING
-        for service, needs in NEEDS.items():
-            works = not draining and all(readiness.findings[need].ready for need in needs)
-            await self._health.set(service, serving if works else not_serving)
-        await self._health.set("", serving if readiness.state is State.READY else not_serving)
+        for service in ("", *SERVICES):
+            await self._health.set(service, serving if lifecycle.serves(service) else not_serving)
 
     async def stop(self, grace_s: float) -> None:
         """Takes no new calls, lets those under way finish for `grace_s` seconds, then cuts them off."""

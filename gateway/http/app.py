@@ -12,9 +12,9 @@ from gateway.auth import Keyring
 from gateway.core import Gateway
 from gateway.http import blobs, embeddings, health, images, jobs, openapi
 from gateway.http.entry import Entry
-from gateway.readiness import Readiness
 from luce._version import __version__
 from luce.errors import LuceError
+from luce.server.host.lifecycle import Lifecycle
 from luce.server.metrics import Metrics
 
 _DESCRIPTION = """Music into pictures, tied together by emotion.
@@ -24,11 +24,11 @@ Work that takes time is a *job*: a POST answers `202` with its record, `Location
 the limit where there is one."""
 
 
-def build(core: Gateway, readiness: Readiness, metrics: Metrics, keyring: Keyring) -> Entry:
+def build(core: Gateway, lifecycle: Lifecycle, metrics: Metrics, keyring: Keyring) -> Entry:
     """The whole HTTP door as an ASGI application."""
     app = FastAPI(title="Luce", version=__version__, description=_DESCRIPTION, redoc_url=None)
     app.state.core = core
-    app.state.readiness = readiness
+    app.state.lifecycle = lifecycle
     app.state.metrics = metrics
     for router in (images.router, jobs.router, blobs.router, health.router):
         app.include_router(router)

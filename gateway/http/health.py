@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from gateway.http.answers import json_response
-from gateway.http.schemas import Readiness as ReadinessShape
-from gateway.readiness import Readiness, State
+from gateway.http.schemas import Readiness
+from luce.server.host.lifecycle import OK, Lifecycle, ServiceState
 from luce.server.metrics import CONTENT_TYPE, Metrics
 
 router = APIRouter(tags=["health"])
@@ -23,16 +23,14 @@ async def livez() -> Response:
 @router.get(
     "/readyz",
     response_model=None,
-    responses={200: {"model": ReadinessShape}, 503: {"model": ReadinessShape, "description": "Not ready"}},
+    responses={200: {"model": Readiness}, 503: {"model": Readiness, "description": "Not ready"}},
 )
 async def readyz(request: Request) -> Response:
     """Whether all work can be done: NATS is up, the models are loaded and warm, a worker of the agents is there."""
-    readiness: Readiness = request.app.state.readiness
-    findings = {
-        name: {"ready": finding.ready, "detail": finding.detail} for name, finding in readiness.findings.items()
-    }
-    answer = {"status": readiness.state.value, "dependencies": findings}
-    if readiness.state is State.READY:
+    lifecycle: Lifecycle = request.app.state.lifecycle
+    findings = {name: {"ready": finding == OK, "detail": finding} for name, finding in lifecycle.findings.items()}
+    answer = {"status": lifecycle.state.value, "dependencies": findings}
+    if lifecycle.state is ServiceState.READY:
         return json_response(answer)
     return json_response(answer, 503, {"Retry-After": str(_RETRY_AFTER_S)})
 

@@ -297,5 +297,5 @@ class Dependency(BaseModel):
 class Readiness(BaseModel):
     """Whether the gateway can do all its work."""
 
-    status: Literal["ready", "starting", "degraded", "draining"]
+    status: Literal["starting", "warming", "ready", "broken", "draining"]
     dependencies: dict[str, Dependency]

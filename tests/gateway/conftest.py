@@ -18,6 +18,7 @@ from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
 from luce.errors import MalformedMedia
 from luce.server.bus import connect
+from luce.server.host.lifecycle import ServiceState
 from luce.server.jobs import JobContext, JobWorker
 from luce.server.media import encode_png
 from luce.server.settings import BusSettings, HostSettings, JobSettings, TritonSettings
@@ -52,14 +53,12 @@ def settings_for(bus: BusSettings, **gateway: object) -> Settings:
     values = {
         "http_address": "127.0.0.1:0",
         "grpc_address": "127.0.0.1:0",
-        "readiness_interval_s": 0.1,
-        "readiness_timeout_s": 1.0,
         "event_keepalive_s": 0.2,
         **gateway,
     }
     return Settings(
         gateway=GatewaySettings.model_validate(values),
-        host=HostSettings(drain_wait_s=0.0, drain_timeout_s=3.0),
+        host=HostSettings(drain_wait_s=0, drain_timeout_s=3, dependency_interval_s=0.1, dependency_timeout_s=1),
         bus=bus,
         jobs=JobSettings(max_queued=MAX_QUEUED, service_time_s=0.5),
         triton=TritonSettings(url=f"127.0.0.1:{free_port()}"),
@@ -73,7 +72,7 @@ async def running(settings: Settings) -> AsyncIterator[Doors]:
     async with assemble(settings) as server:
         task = asyncio.create_task(server.run(stopping))
         try:
-            await eventually(lambda: server.readiness.looks > 0 or task.done())
+            await eventually(lambda: server.lifecycle.state is not ServiceState.STARTING or task.done())
             http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.http_port}", timeout=30)
             async with http, grpc.aio.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
                 yield Doors(server, http, channel)

@@ -15,7 +15,7 @@ import httpx
 
 from gateway.main import EXIT_CONFIG, EXIT_UNAVAILABLE
 from tests.fixtures.nats import NatsServer, free_port
-from tests.gateway.conftest import settings_for, working
+from tests.gateway.conftest import MAX_QUEUED, eventually, settings_for, working
 
 _SERVES = re.compile(rb"serves HTTP on port (\d+) and gRPC on port (\d+)")
 
@@ -25,6 +25,7 @@ async def _process(**environment: str) -> AsyncIterator[Process]:
     values = {
         "LUCE_GATEWAY_HTTP_ADDRESS": "127.0.0.1:0",
         "LUCE_GATEWAY_GRPC_ADDRESS": "127.0.0.1:0",
+        "LUCE_JOBS_MAX_QUEUED": str(MAX_QUEUED),
         "LUCE_HOST_DRAIN_WAIT_S": "0.3",
         "LUCE_HOST_DRAIN_TIMEOUT_S": "10",
         **environment,
@@ -60,8 +61,11 @@ async def test_a_sigterm_lets_requests_under_way_finish_and_ends_with_0(nats_ser
             while not jobs:
                 jobs = (await http.get("/v1/jobs")).json()["data"]
             process.send_signal(signal.SIGTERM)
-            while (await http.get("/readyz")).json()["status"] != "draining":
-                await asyncio.sleep(0.01)
+
+            async def draining() -> bool:
+                return bool((await http.get("/readyz")).json()["status"] == "draining")
+
+            await eventually(draining)
             assert (await http.get("/livez")).status_code == 200
             answer = await waiting
             assert (answer.status_code, answer.json()["state"]) == (202, "running")
