@@ -10,6 +10,7 @@ from luce.server.host import Dependency, ServiceHost
 from luce.server.inference import InferenceClient
 from luce.server.jobs import JobWorker
 from luce.server.media import MediaDecoder, MediaSettings
+from luce.server.metrics import Metrics
 from luce.server.settings import BusSettings, HostSettings, JobSettings, TelemetrySettings, TritonSettings
 from luce.v1 import agents_pb2
 from services.agents import generator, listening
@@ -29,7 +30,8 @@ async def serve() -> None:
     settings, bus, jobs = AgentsSettings(), BusSettings(), JobSettings()
     decoder = MediaDecoder(MediaSettings().model_copy(update={"workers": settings.decoders}))
     nc = await connect(bus, "agents")
-    inference = InferenceClient(TritonSettings())
+    metrics = Metrics(process=True)
+    inference = InferenceClient(TritonSettings(), metrics)
     listener = Listener(
         inference, threads=settings.listeners, rows=settings.emotion_batch, timeout_s=settings.infer_timeout_s
     )
@@ -44,6 +46,7 @@ async def serve() -> None:
         dependencies=[Dependency("triton", lambda: inference.ready(MODELS))],
         settings=HostSettings(),
         warm_up=decoder.start,
+        metrics=metrics,
     )
     try:
         await host.run()
