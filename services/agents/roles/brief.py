@@ -7,13 +7,14 @@ from typing import Final, Literal
 
 from luce.v1 import agents_pb2
 
-# A regressor shrinks towards the mean of its data (its predictions vary less than the truth); the agents stretch them
-# back. Close to 1 / r of the music_emotion model.
-EXPRESSION_GAIN: Final = 1.5
+# Whole pieces lie close together: their labelled means have a standard deviation of 0.22 in valence and 0.26 in arousal
+# (VGMIDI), and a regressor draws them closer still; the vocabulary's moods have 0.54 and 0.57. The agents use the whole
+# plane, else most music would look alike.
+EXPRESSION_GAIN: Final = 2.0
 
 _SLOW_BPM, _FAST_BPM = 60.0, 160.0
 _SOFT_LUFS, _LOUD_LUFS = -34.0, -10.0
-_MODE_SHARE: Final = 0.1
+_MODE_SHARE: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True)

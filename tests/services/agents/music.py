@@ -23,7 +23,7 @@ def described(
     )
 
 
-HAPPY = described(0.5, 0.5, tempo=150, loudness=-10, key="G major")
-ANGRY = described(-0.5, 0.5, tempo=165, loudness=-8, key="D minor")
-SAD = described(-0.5, -0.5, tempo=58, loudness=-28, key="A minor")
-CALM = described(0.5, -0.5, tempo=66, loudness=-26, key="C major")
+HAPPY = described(0.4, 0.4, tempo=150, loudness=-10, key="G major")
+ANGRY = described(-0.4, 0.4, tempo=165, loudness=-8, key="D minor")
+SAD = described(-0.4, -0.4, tempo=58, loudness=-28, key="A minor")
+CALM = described(0.4, -0.4, tempo=66, loudness=-26, key="C major")
