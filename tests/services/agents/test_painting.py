@@ -150,3 +150,29 @@ async def test_a_job_waits_for_triton_and_finishes_at_its_first_attempt(
         assert done.state == jobs_pb2.JOB_STATE_SUCCEEDED
         assert done.attempts == 1
     await inference.close()
+
+
+@pytest.mark.slow
+async def test_a_job_survives_the_death_of_triton_in_the_middle_of_a_picture(
+    nats: BusClient, nats_server: NatsServer, decoder: MediaDecoder, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    triton = TritonServer(REPOSITORY, tmp_path_factory.mktemp("dies"))
+    await asyncio.to_thread(triton.start)
+    inference = InferenceClient(triton.settings)
+    try:
+        async for studio in opened_studio(nats, nats_server, decoder, inference):
+            undisturbed = await studio.picture(await studio.paint(prompt="a castle", steps=40))
+            job = await studio.submit(prompt="a castle", steps=40)
+            async for event in studio.jobs.watch(job.id, OWNER):
+                if event.WhichOneof("event") == "progress" and event.progress.fraction > 0.2:
+                    break
+            assert triton.process is not None
+            triton.process.kill()
+            await asyncio.to_thread(triton.process.wait)
+            await asyncio.to_thread(triton.start)
+            done = await studio.jobs.wait(job.id, OWNER, 60)
+            assert (done.state, done.attempts) == (jobs_pb2.JOB_STATE_SUCCEEDED, 1)
+            assert await studio.picture(done) == undisturbed
+    finally:
+        await asyncio.to_thread(triton.stop)
+        await inference.close()
