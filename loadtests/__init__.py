@@ -1,0 +1,1 @@
+"""Measurements of a running system, each with the command that makes it."""
