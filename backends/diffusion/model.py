@@ -62,7 +62,7 @@ class TritonPythonModel:
                 self._batcher.start(key, tensors, request.timeout())
             else:
                 self._batcher.come_back(key)
-        self._batcher.step_if_complete()
+        self._batcher.round()
         for key, request in zip(keys, requests, strict=True):
             _answer(request, self._batcher.collect(key))
 

@@ -126,9 +126,8 @@ class InferenceClient:
         request.parameters["sequence_id"].int64_param = next(self._sequence_ids)
         request.parameters["sequence_start"].bool_param = True
         with self._watch(model), telemetry.client_span(f"triton {model}"):
-            call = next(self._stubs).ModelStreamInfer(
-                _once(request), timeout=until.remaining(), metadata=(*_metadata(), ("triton_grpc_error", "true"))
-            )
+            # Not with `triton_grpc_error`: Triton 24.10 then breaks down now and then when a request fails.
+            call = next(self._stubs).ModelStreamInfer(_once(request), timeout=until.remaining(), metadata=_metadata())
             try:
                 async for message in call:
                     if message.error_message:

@@ -20,14 +20,17 @@ log = logging.getLogger(__name__)
 RETRY_AFTER_S: Final = 1.0
 """Hint for a full model queue, seconds: about the time of one request."""
 
-_NAMED: Final = re.compile(r"^(?:\[request id: [^\]]*\] )?(?P<code>[A-Z_]{6,}): (?P<text>.*)$", re.DOTALL)
+_REQUEST_ID: Final = re.compile(r"^\[request id: [^\]]*\] ")
+_NAMED: Final = re.compile(r"^(?P<code>[A-Z_]{6,}): (?P<text>.*)$", re.DOTALL)
 _AT_FAULT: Final = re.compile(r"\s*\[field=(?P<field>\S+) limit=(?P<limit>.*)\]$", re.DOTALL)
+_INPUT: Final = re.compile(r"(?:missing required input\(s\) \[|inference input |input tensor )'(?P<field>[^']+)'")
 _QUEUE_FULL: Final = "xceeds maximum queue size"
 _NOT_LOADED: Final = ("unknown model", "is not ready", "not found", "not at ready state")
 
 
 def from_status(model: str, code: grpc.StatusCode, details: str) -> LuceError:
     """The error for a call that ended with this gRPC status."""
+    details = _REQUEST_ID.sub("", details)
     named = _NAMED.match(details)
     if named and named["code"] in grpc.StatusCode.__members__:
         code, details = grpc.StatusCode[named["code"]], named["text"]
@@ -48,7 +51,7 @@ def from_status(model: str, code: grpc.StatusCode, details: str) -> LuceError:
 
 def from_message(model: str, message: str) -> LuceError:
     """The error for a stream's error message, which carries no code: what Triton refuses before a model sees it."""
-    named = _NAMED.match(message)
+    named = _NAMED.match(_REQUEST_ID.sub("", message))
     known = named is not None and named["code"] in grpc.StatusCode.__members__
     refused = "input" in message or "shape" in message or "type" in message
     code = grpc.StatusCode.INVALID_ARGUMENT if refused and not known else grpc.StatusCode.INTERNAL
@@ -58,5 +61,7 @@ def from_message(model: str, message: str) -> LuceError:
 def _invalid(details: str) -> InvalidArgument:
     found = _AT_FAULT.search(details)
     if found is None:
-        return InvalidArgument(details)
+        # Triton's own checks name the input in words.
+        named = _INPUT.search(details)
+        return InvalidArgument(details, field=named["field"] if named else "")
     return InvalidArgument(details[: found.start()], field=found["field"], limit=found["limit"])
