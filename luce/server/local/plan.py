@@ -16,6 +16,9 @@ from luce.server.local.process import ProcessSpec, http_probe
 from luce.server.local.supervisor import Service
 from luce.server.local.triton import TritonNotInstalled, TritonOptions, triton_process
 
+MODEL_REPOSITORY: Final = "LUCE_MODEL_REPOSITORY"
+"""Variable that names another profile's folder of models."""
+
 HTTP_PORT: Final = 8080
 GRPC_PORT: Final = 8081
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV")
@@ -33,7 +36,7 @@ class StackOptions:
         postgres: Whether PostgreSQL runs; painting does without it.
         usual_ports: Whether the gateway takes its usual ports where they are free.
         extra_env: Settings (`LUCE_<AREA>_<FIELD>`) for services and gateway, over those of our own environment.
-        model_repository: The models; None: the checkout's own.
+        model_repository: The models; None: `LUCE_MODEL_REPOSITORY`, or the checkout's own (the studio models).
     """
 
     folder: Path
@@ -63,6 +66,7 @@ def make_plan(options: StackOptions, checkout: Checkout | None = None) -> Plan:
         MissingPart: Something is not installed; the message says what to install.
     """
     checkout = checkout or Checkout.find()
+    models = _model_repository(options, checkout)
     usual = (HTTP_PORT, GRPC_PORT) if options.usual_ports else ()
     ports = free_ports(9, preferred=usual)
     http, grpc, nats, nats_http, triton_http, triton_grpc, triton_metrics, postgres, agents_http = ports
@@ -80,7 +84,7 @@ def make_plan(options: StackOptions, checkout: Checkout | None = None) -> Plan:
             Service(
                 triton_process(
                     TritonOptions(
-                        model_repository=options.model_repository or checkout.model_repository,
+                        model_repository=models,
                         backends=checkout.backends,
                         state=options.folder / "triton",
                         source_root=checkout.root,
@@ -93,13 +97,13 @@ def make_plan(options: StackOptions, checkout: Checkout | None = None) -> Plan:
         )
     except (NatsNotInstalled, TritonNotInstalled) as error:
         raise MissingPart(str(error)) from error
-    if options.postgres:
-        from luce.server.local.postgres import PostgresOptions, postgres_process
-
-        described = postgres_process(PostgresOptions(options.folder / "postgres", postgres))
-        services.append(Service(described.spec))
-        endpoints["postgres"] = described.dsn
     env = _environment(options, checkout, endpoints)
+    if options.postgres:
+        described, dsn = _postgres(options.folder / "postgres", postgres)
+        services.append(Service(described))
+        # The address for people and files is without the password; services get it whole.
+        endpoints["postgres"] = f"{LOOPBACK}:{postgres}"
+        env["LUCE_POSTGRES_DSN"] = dsn
     services.append(
         Service(
             _python_service(
@@ -114,6 +118,8 @@ def make_plan(options: StackOptions, checkout: Checkout | None = None) -> Plan:
         )
     )
     gateway_env = {
+        # It looks often, so that a stack that starts is told ready as soon as it is.
+        "LUCE_GATEWAY_READINESS_INTERVAL_S": env.get("LUCE_GATEWAY_READINESS_INTERVAL_S", "0.5"),
         "LUCE_GATEWAY_HTTP_ADDRESS": f"{LOOPBACK}:{http}",
         "LUCE_GATEWAY_GRPC_ADDRESS": f"{LOOPBACK}:{grpc}",
     }
@@ -125,6 +131,25 @@ def make_plan(options: StackOptions, checkout: Checkout | None = None) -> Plan:
         )
     )
     return Plan(tuple(services), endpoints)
+
+
+def _postgres(folder: Path, port: int) -> tuple[ProcessSpec, str]:
+    # Imported here, because it needs the driver, and commands against a server elsewhere do without one.
+    from luce.server.local.postgres import PostgresNotInstalled, PostgresOptions, postgres_process
+
+    try:
+        described = postgres_process(PostgresOptions(folder, port))
+    except PostgresNotInstalled as error:
+        raise MissingPart(str(error)) from error
+    return described.spec, described.dsn
+
+
+def _model_repository(options: StackOptions, checkout: Checkout) -> Path:
+    named = os.environ.get(MODEL_REPOSITORY)
+    models = options.model_repository or (Path(named) if named else checkout.model_repository)
+    if not models.is_dir():
+        raise MissingPart(f"{models} is no folder of models: see {MODEL_REPOSITORY}")
+    return models
 
 
 def _environment(options: StackOptions, checkout: Checkout, endpoints: Mapping[str, str]) -> dict[str, str]:
@@ -144,8 +169,6 @@ def _environment(options: StackOptions, checkout: Checkout, endpoints: Mapping[s
         "OPENBLAS_NUM_THREADS": "1",
         "MALLOC_ARENA_MAX": "2",
     }
-    if "postgres" in endpoints:
-        env["LUCE_POSTGRES_DSN"] = endpoints["postgres"]
     return env
 
 
