@@ -17,7 +17,7 @@ import pretty_midi
 from luce.server.music.analysis import analyze
 from luce.server.music.descriptors import DESCRIPTOR_COUNT, DESCRIPTOR_NAMES, WINDOW_SECONDS
 from luce.server.music.spectra import SAMPLE_RATE, FloatArray
-from training.music_emotion import labels
+from training.music_emotion import labels, nonmusic
 from training.music_emotion.render import Performance, augment, random_performance, render
 
 #: Seconds of a piece that are played in one version.
@@ -28,6 +28,8 @@ RANDOM_PERFORMANCES = 2
 RECORDING_COPIES = 1
 #: EMOPIA clips a quadrant in the check.
 CLIPS_PER_QUADRANT = 60
+#: Sounds that are not music, each of 10 s; a fifth is held out.
+NON_MUSIC_SOUNDS = 400
 
 
 @dataclass(frozen=True)
@@ -156,8 +158,19 @@ def quadrant_clips(data: Path) -> Dataset:
     )
 
 
+def non_music() -> Dataset:
+    """Sounds without an emotion (all zero), of which a fifth is held out."""
+    values = [
+        analyze(nonmusic.sound(np.random.default_rng(index))).descriptors.values for index in range(NON_MUSIC_SOUNDS)
+    ]
+    piece = np.repeat(np.arange(NON_MUSIC_SOUNDS), [len(rows) for rows in values])
+    joined = np.concatenate(values)
+    held_out = piece < labels.HELD_OUT_SHARE * NON_MUSIC_SOUNDS
+    return Dataset(joined, np.zeros((len(joined), 2), np.float32), piece, np.zeros_like(piece), held_out)
+
+
 def load(data: Path, cache: Path) -> dict[str, Dataset]:
-    """The three sources by name, from the cache or computed (about ten minutes on one core) and cached.
+    """The four sources by name, from the cache or computed (about ten minutes on one core) and cached.
 
     The cache is made anew where the descriptors' names have changed; delete it after a change of their computation.
     """
@@ -165,6 +178,7 @@ def load(data: Path, cache: Path) -> dict[str, Dataset]:
         "vgmidi": lambda: collect(labels.vgmidi(data)),
         "emotify": lambda: collect(labels.emotify(data)),
         "emopia": lambda: quadrant_clips(data),
+        "non_music": non_music,
     }
     result = {}
     for name, make in makers.items():

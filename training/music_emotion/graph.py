@@ -22,6 +22,8 @@ from training.music_emotion.network import CLIP, Ensemble
 IGNORANCE = 0.55
 #: A window is silent up to the first loudness and fully heard from the second.
 _SILENCE_LUFS = (-62.0, -54.0)
+#: An answer whose own standard deviation is above the first is a guess and counts nothing; below the second, all.
+_GUESSING = (0.5, 0.35)
 #: Share of the identity mixed into the covariance before it is inverted.
 _SHRINKAGE = 0.1
 #: The strangeness at which an input counts half, as a multiple of the training data's 99.9th percentile.
@@ -87,8 +89,8 @@ class _Graph:
 def build(model: Ensemble, known: Familiarity, calibration: float) -> onnx.ModelProto:
     """Build the graph: ``descriptors`` FP32 (B, F) to ``emotion`` and ``uncertainty`` FP32 (B, 2).
 
-    Where an input is strange or silent, the emotion goes to the neutral (0, 0) and the uncertainty to 0.55, as a
-    mixture of the model's answer and of knowing nothing.
+    Where an input is strange or silent, or the answer no better than a guess, the emotion goes to the neutral (0, 0)
+    and the uncertainty to 0.55, as a mixture of the model's answer and of knowing nothing.
 
     Args:
         model: the trained ensemble.
@@ -115,7 +117,8 @@ def build(model: Ensemble, known: Familiarity, calibration: float) -> onnx.Model
     variances = graph.op("Add", graph.op("Exp", logs), graph.op("Mul", spread, spread))
     variance = graph.mean_of_members(variances, len(model.weights[0]))
     variance = graph.op("Mul", variance, graph.constant(calibration**2))
-    trust = _trust(graph, row, known)
+    certain = _ramp(graph, graph.op("Sqrt", variance), *_GUESSING)
+    trust = graph.op("Mul", _trust(graph, row, known), certain)
     emotion = graph.op("Mul", trust, mean, name="emotion")
     distrust = graph.op("Sub", graph.constant(1.0), trust)
     ignorance = graph.op("Add", graph.constant(IGNORANCE**2), graph.op("Mul", emotion, mean))
@@ -125,7 +128,7 @@ def build(model: Ensemble, known: Familiarity, calibration: float) -> onnx.Model
 
 
 def _trust(graph: _Graph, row: str, known: Familiarity) -> str:
-    """(B, 1) in [0, 1]: near 1 for familiar music that can be heard."""
+    """(B, 1) in [0, 1]: 1 for familiar music that can be heard."""
     # In two halves: a single matrix would be multiplied with all rows at once, in another order than with one.
     halves = np.stack(np.split(known.whitening, 2, axis=1))
     white = graph.op("MatMul", row, graph.constant(halves))

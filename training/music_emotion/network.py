@@ -27,7 +27,9 @@ class Recipe:
         batch: windows a step and member.
         learning_rate: peak rate of AdamW under a cosine schedule.
         weight_decay: decay of AdamW.
-        recordings: share of each batch drawn from the recordings (Emotify), the rest from VGMIDI.
+        recordings: share of each batch drawn from the recordings (Emotify).
+        non_music: share drawn from sounds that are not music; the rest comes from VGMIDI. Their target is a random
+            point of the plane, anew each time, so that the likelihood teaches a mean of 0 and a wide variance.
         concordance: weight of 1 - CCC beside the Gaussian likelihood. The likelihood alone pulls predictions to the
             middle; concordance keeps their spread.
         seed: seed of everything random.
@@ -40,7 +42,8 @@ class Recipe:
     batch: int = 256
     learning_rate: float = 3e-3
     weight_decay: float = 0.02
-    recordings: float = 0.4
+    recordings: float = 0.36
+    non_music: float = 0.1
     concordance: float = 1.0
     seed: int = 7
 
@@ -119,26 +122,25 @@ class _Draws:
 
 
 def fit(sources: dict[str, Dataset], recipe: Recipe) -> Ensemble:
-    """Train on the given rows of ``vgmidi`` and ``emotify``, all of them."""
+    """Train on the given rows of ``vgmidi``, ``emotify`` and ``non_music``, all of them."""
     torch.manual_seed(recipe.seed)
     generator = np.random.default_rng(recipe.seed)
     everything = np.concatenate([sources["vgmidi"].descriptors, sources["emotify"].descriptors])
     mean, scale = everything.mean(axis=0), np.maximum(everything.std(axis=0), 1e-3)
     model = Ensemble(mean, scale, recipe).train()
-    count = round(recipe.batch * recipe.recordings)
-    draws = [
-        (_Draws(sources[name], recipe.members, generator), size)
-        for name, size in (("emotify", count), ("vgmidi", recipe.batch - count))
-        if size
-    ]
+    others = round(recipe.batch * recipe.non_music)
+    recordings = round(recipe.batch * recipe.recordings)
+    sizes = {"non_music": others, "emotify": recordings, "vgmidi": recipe.batch - recordings - others}
+    draws = [(_Draws(sources[name], recipe.members, generator), size) for name, size in sizes.items()]
     optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.steps)
     for _ in range(recipe.steps):
         parts = [draw(size) for draw, size in draws]
         descriptors, truth = (torch.from_numpy(np.concatenate(kind, axis=1)) for kind in zip(*parts, strict=True))
+        truth[:, :others] = torch.from_numpy(generator.uniform(-1, 1, (recipe.members, others, 2)).astype(np.float32))
         means, logs = model(descriptors)
         likelihood = 0.5 * (logs + (truth - means) ** 2 / logs.exp())
-        loss = likelihood.mean() + recipe.concordance * (1 - concordance(truth, means)).mean()
+        loss = likelihood.mean() + recipe.concordance * (1 - concordance(truth[:, others:], means[:, others:])).mean()
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

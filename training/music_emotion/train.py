@@ -56,11 +56,13 @@ def cross_validate(sources: dict[str, Dataset], recipe: Recipe) -> tuple[dict[st
         for name, rows in sources.items():
             inside = folds[name] == fold
             guesses[name][inside], spread = model.predict(rows.descriptors[inside])
-            ratios.append(np.square((guesses[name][inside] - rows.emotion[inside]) / spread).ravel())
+            if name != "non_music":
+                ratios.append(np.square((guesses[name][inside] - rows.emotion[inside]) / spread).ravel())
     # The middle of the squared standardised errors, which a few wild pieces do not move, against a normal's.
     factor = float(np.sqrt(np.median(np.concatenate(ratios)) / scipy.stats.chi2(1).ppf(0.5)))
     result: dict[str, object] = {}
-    for name, rows in sources.items():
+    for name in ("vgmidi", "emotify"):
+        rows = sources[name]
         plain = rows.version == 0
         result[name] = score(rows.select(plain), guesses[name][plain], "piece")
     return result, factor
@@ -83,6 +85,13 @@ def evaluate(session: onnxruntime.InferenceSession, sources: dict[str, Dataset])
             "within_two_sigma": round(float((error < 2).mean()), 3),
             "mean_uncertainty": [round(float(value), 3) for value in spread[plain].mean(axis=0)],
         }
+    rows = sources["non_music"].select(sources["non_music"].held_out)
+    predicted, spread = session.run(["emotion", "uncertainty"], {"descriptors": rows.descriptors})
+    result["non_music"] = {
+        "sounds": int(np.unique(rows.piece).size),
+        "mean_distance_from_neutral": round(float(np.abs(predicted).mean()), 3),
+        "mean_uncertainty": round(float(spread.mean()), 3),
+    }
     clips = sources["emopia"]
     predicted, _ = session.run(["emotion", "uncertainty"], {"descriptors": clips.descriptors})
     signs, guess = by_piece(clips, predicted)
@@ -109,7 +118,8 @@ def main() -> None:
     training = {name: rows.select(~rows.held_out) for name, rows in sources.items() if name != "emopia"}
     folds, calibration = cross_validate(training, recipe)
     model = fit(training, recipe)
-    known = graph.familiarity(model, np.concatenate([rows.descriptors for rows in training.values()]))
+    music = [rows.descriptors for name, rows in training.items() if name != "non_music"]
+    known = graph.familiarity(model, np.concatenate(music))
     path = options.output / "1" / "model.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(graph.build(model, known, calibration).SerializeToString())
