@@ -6,7 +6,7 @@ Built once in a process's `main` and passed down; nothing reads the environment 
 from __future__ import annotations
 
 import logging
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -185,7 +185,9 @@ class JobSettings(BaseSettings):
     max_attempts: int = Field(default=5, ge=1, le=100)
     """Starts of one job before it fails as poison."""
 
-    backoff_s: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0)
+    backoff_s: tuple[Annotated[float, Field(ge=0, le=3600)], ...] = Field(
+        default=(0.5, 1.0, 2.0, 4.0, 8.0), min_length=1
+    )
     """Pause before each further attempt after a retryable failure, seconds; the last one repeats."""
 
     timeout_s: float = Field(default=600.0, gt=0, le=86_400)
