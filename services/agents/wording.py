@@ -74,23 +74,18 @@ def prompt_text(wish: Attributes, text: str, named: Mapping[str, str], rng: rand
 
 
 def negative_text(valence: float, arousal: float, named: Mapping[str, str]) -> str:
-    """The opposite feeling, in the vocabulary's words: guidance then leads away from it.
+    """The opposite mood, in the vocabulary's words: guidance then leads away from it.
 
-    Empty where nothing is felt strongly.
+    Only the mood: leading away from a palette turns hues to their complements (a dark red picture came out green).
 
     Args:
         valence: Of the wish, -1..1.
         arousal: Of the wish, -1..1.
-        named: What the person asked for; it is never among what is to be avoided.
+        named: What the person asked for; a mood that is asked for has no opposite.
+
+    Returns:
+        "" where nothing is felt strongly.
     """
-    if max(abs(valence), abs(arousal)) < _STRONG_FEELING:
+    if max(abs(valence), abs(arousal)) < _STRONG_FEELING or "mood" in named:
         return ""
-    parts = []
-    for kind, form in (("mood", "{} mood"), ("palette", "{}"), ("light", "{}")):
-        entries = vocabulary().nearest(kind, -valence, -arousal, count=2)
-        # "Natural colors" are no opposite of anything.
-        opposite = entries[0] if kind != "palette" or entries[0].colours else entries[1]
-        # Where the vocabulary has nothing on the other side, there is nothing to lead away from.
-        if kind not in named and opposite.distance(valence, arousal) > _STRONG_FEELING + opposite.distance(0.0, 0.0):
-            parts.append(form.format(opposite.phrases[0]))
-    return ", ".join(parts)
+    return f"{vocabulary().nearest('mood', -valence, -arousal)[0].phrases[0]} mood"
