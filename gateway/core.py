@@ -117,6 +117,17 @@ class Gateway:
         with watch.stage("enqueue"):
             return await self.jobs.submit(task, owner=owner, idempotency_key=idempotency_key, timeout_s=timeout_s)
 
+    async def wait(self, job_id: str, owner: str, seconds: float) -> jobs_pb2.Job:
+        """The job when it ends, or as it is after so many seconds, or when the gateway goes away."""
+        ended = asyncio.ensure_future(self.jobs.wait(job_id, owner, seconds))
+        leaving = asyncio.ensure_future(self.draining.wait())
+        try:
+            await asyncio.wait((ended, leaving), return_when=asyncio.FIRST_COMPLETED)
+            return ended.result() if ended.done() else await self.jobs.get(job_id, owner)
+        finally:
+            ended.cancel()
+            leaving.cancel()
+
     async def own_audio(self, key: str, owner: str, field: str) -> media_pb2.BlobRef:
         """The stored reference of a caller's audio: what the caller says of size or type is not believed.
 

@@ -53,7 +53,7 @@ class GatewayServer:
         self._http = HttpDoor(
             http_app.build(core, self.lifecycle, metrics, keyring),
             address=settings.http_address,
-            max_connections=settings.max_connections,
+            max_requests=settings.max_requests,
             drain_timeout_s=host.drain_timeout_s,
         )
         self._grpc = GrpcDoor(
@@ -61,7 +61,7 @@ class GatewayServer:
             door,
             address=settings.grpc_address,
             max_message_bytes=host.max_message_bytes,
-            max_calls=settings.max_connections,
+            max_calls=settings.max_requests,
         )
 
     @property

@@ -70,8 +70,8 @@ class GatewaySettings(BaseSettings):
     max_paint_cost: int = Field(default=100 * 512 * 512 * 4, ge=192 * 192)
     """Most work one job may ask for: steps × width × height × n."""
 
-    max_connections: int = Field(default=1024, ge=16)
-    """HTTP connections, and gRPC calls in progress, at once; past it new ones are refused."""
+    max_requests: int = Field(default=1024, ge=16)
+    """HTTP requests, and gRPC calls, in progress at once; past it new ones are refused."""
 
     max_event_streams: int = Field(default=256, ge=1)
     """Event streams (SSE and Watch) open at once; past it a new one is refused with 429."""

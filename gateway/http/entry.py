@@ -17,6 +17,7 @@ from gateway.auth import Keyring
 from gateway.problems import log_error, problem_response
 from gateway.settings import GatewaySettings
 from gateway.stopwatch import Stopwatch
+from luce.errors import ResourceExhausted
 from luce.server import errors as table
 from luce.server import telemetry
 from luce.server.deadline import HTTP_HEADER, Deadline
@@ -56,12 +57,20 @@ class Entry:
         self._keyring = keyring
         self._settings = settings
         self._metrics = metrics
+        self._in_progress = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         if scope["type"] != "http" or scope["path"] in _PROBES:
             await self._app(scope, receive, send)
             return
+        self._in_progress += 1
+        try:
+            await self._follow(scope, receive, send)
+        finally:
+            self._in_progress -= 1
+
+    async def _follow(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         traceparent = _text(headers.get(b"traceparent"))
         carrier = {"traceparent": traceparent} if traceparent else {}
@@ -80,6 +89,7 @@ class Entry:
     async def _serve(self, scope: Scope, receive: Receive, answer: _Answer, headers: Mapping[bytes, bytes]) -> None:
         path: str = scope["path"]
         try:
+            self._admit()
             if path.startswith(_GUARDED_PREFIX):
                 authorization, api_key = headers.get(b"authorization"), headers.get(b"x-api-key")
                 scope["state"]["owner"] = self._keyring.owner(_text(authorization), _text(api_key))
@@ -93,6 +103,11 @@ class Entry:
                 await problem_response(known, path=path)(scope, receive, answer.send)
             elif not answer.finished:
                 raise
+
+    def _admit(self) -> None:
+        most = self._settings.max_requests
+        if self._in_progress > most:
+            raise ResourceExhausted("too many requests are in progress", limit=f"{most} requests", retry_after=1.0)
 
     def _deadline(self, path: str, headers: Mapping[bytes, bytes]) -> Deadline:
         """What the client asks for, or else what such a request may take."""

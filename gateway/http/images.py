@@ -71,7 +71,7 @@ async def generate_images(
     if seconds > 0:
         headers["Preference-Applied"] = f"wait={seconds:g}"
         with watch.stage("wait"):
-            job = await body.unless_gone(request.receive, core.jobs.wait(job.id, owner, seconds))
+            job = await body.unless_gone(request.receive, core.wait(job.id, owner, seconds))
     return json_response(records.job_record(job), 200 if job.state in records.TERMINAL else 202, headers)
 
 

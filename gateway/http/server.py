@@ -13,6 +13,8 @@ from starlette.types import ASGIApp
 from gateway.settings import split_address
 
 _BACKLOG = 2048
+# Beyond what the application refuses by itself, with a hint, uvicorn refuses without one.
+_HEADROOM = 2
 
 
 class _Uvicorn(uvicorn.Server):
@@ -37,11 +39,11 @@ class HttpDoor:
     Args:
         app: What to serve.
         address: HOST:PORT; port 0 takes a free one.
-        max_connections: More are answered 503.
+        max_requests: Requests at once; of connections there may be twice as many.
         drain_timeout_s: Requests under way may go on for so long after `stop`.
     """
 
-    def __init__(self, app: ASGIApp, *, address: str, max_connections: int, drain_timeout_s: float) -> None:
+    def __init__(self, app: ASGIApp, *, address: str, max_requests: int, drain_timeout_s: float) -> None:
         host, port = split_address(address)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=_BACKLOG)
@@ -55,7 +57,7 @@ class HttpDoor:
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                limit_concurrency=max_connections,
+                limit_concurrency=_HEADROOM * max_requests,
                 timeout_keep_alive=30,
                 timeout_graceful_shutdown=max(1, round(drain_timeout_s)),
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 from tests.fixtures.nats import NatsServer
 from tests.gateway.conftest import Doors, eventually, running, settings_for
 
@@ -66,3 +68,14 @@ async def test_without_nats_a_submission_is_503_and_a_job_taken_before_is_there_
         back = await doors.http.get(job["links"]["self"])
         assert (back.status_code, back.json()["id"]) == (200, job["id"])
         assert (await doors.http.post(PATH, json={"prompt": "a"})).status_code == 202
+
+
+async def test_one_request_too_many_is_429_and_probes_still_answer(nats_server: NatsServer) -> None:
+    async with running(settings_for(nats_server.settings, max_requests=16)) as doors:
+        url = (await doors.http.post(PATH, json={"prompt": "wait"})).json()["links"]["events"]
+        async with AsyncExitStack() as stack:
+            answers = [await stack.enter_async_context(doors.http.stream("GET", url)) for _ in range(17)]
+            assert [answer.status_code for answer in answers] == [200] * 16 + [429]
+            assert int(answers[-1].headers["retry-after"]) >= 1
+            assert (await doors.http.get("/livez")).status_code == 200
+            doors.server.core.drain()
