@@ -20,8 +20,8 @@ class FlowMatchEuler:
     initial_scale = 1.0
 
     def __init__(self, steps: int, *, shift: float) -> None:
-        noise = 1.0 - np.arange(steps + 1, dtype=np.float64) / steps
-        self._times: FloatArray = (1.0 - shift * noise / (1.0 + (shift - 1.0) * noise)).astype(np.float32)
+        even = np.arange(steps + 1, dtype=np.float64) / steps
+        self._times: FloatArray = (even / (even + shift * (1.0 - even))).astype(np.float32)
         self.timesteps: FloatArray = self._times[:-1]
 
     def scale_input(self, index: int, sample: FloatArray) -> FloatArray:
