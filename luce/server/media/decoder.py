@@ -115,20 +115,14 @@ class MediaDecoder:
         Raises:
             Unavailable: A process does not start.
         """
-        await asyncio.gather(*(self._warm() for _ in range(self.settings.workers)))
+        ended = await asyncio.gather(*(self._add_idle() for _ in range(self.settings.workers)), return_exceptions=True)
+        for error in ended:
+            if error is not None:
+                await self.close()
+                raise error
 
-    async def _warm(self) -> None:
-        worker = await self._new_worker()
-        try:
-            async with asyncio.timeout(_START_TIMEOUT_S):
-                await worker.call(self._header("probe", "audio", _START_TIMEOUT_S), b"")
-        except (_Crashed, TimeoutError) as error:
-            await worker.kill()
-            raise Unavailable("the media decoder does not start") from error
-        except BaseException:
-            await worker.kill()
-            raise
-        self._idle.append(worker)
+    async def _add_idle(self) -> None:
+        self._idle.append(await self._new_worker())
 
     async def close(self) -> None:
         """Kill every process; calls under way fail with `Unavailable`."""
@@ -229,7 +223,18 @@ class MediaDecoder:
         return await self._new_worker()
 
     async def _new_worker(self) -> _Worker:
+        """A process that has answered once: its start does not count against the time of a file."""
         try:
-            return await _Worker.start(self.settings.worker_memory_bytes)
+            worker = await _Worker.start(self.settings.worker_memory_bytes)
         except OSError as error:
             raise Unavailable(f"a media decoder process does not start: {error.strerror}", retry_after=1.0) from error
+        try:
+            async with asyncio.timeout(_START_TIMEOUT_S):
+                await worker.call(self._header("probe", "audio", _START_TIMEOUT_S), b"")
+        except (_Crashed, TimeoutError) as error:
+            await worker.kill()
+            raise Unavailable("a media decoder process does not start", retry_after=1.0) from error
+        except BaseException:
+            await worker.kill()
+            raise
+        return worker

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -18,9 +19,15 @@ SONG = encode(happy_song(2.0), "opus")
 LONG = encode(np.tile(happy_song(20.0), 30), "flac")
 
 
-def workers() -> set[int]:
-    children = psutil.Process().children(recursive=True)
-    return {child.pid for child in children if "luce.server.media.worker" in " ".join(child.cmdline())}
+def workers(*, that_read: float = 0) -> set[int]:
+    """Ids of the decoder processes that live and have read at least so many bytes."""
+    found = set()
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            ours = "luce.server.media.worker" in child.cmdline()
+            if ours and child.io_counters().read_chars >= that_read:
+                found.add(child.pid)
+    return found
 
 
 @pytest.fixture
@@ -88,15 +95,17 @@ async def test_a_process_that_died_while_idle_is_replaced_unnoticed(decoder: Med
 
 
 async def test_a_file_that_crashes_the_decoder_twice_is_malformed(decoder: MediaDecoder) -> None:
-    async def kill_everything() -> None:
+    async def kill_whoever_has_read_the_file() -> None:
         while True:
-            for pid in workers():
-                os.kill(pid, signal.SIGKILL)
+            for pid in workers(that_read=0.8 * len(LONG)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             await asyncio.sleep(0.005)
 
-    killer = asyncio.create_task(kill_everything())
+    killer = asyncio.create_task(kill_whoever_has_read_the_file())
     with pytest.raises(MalformedMedia, match="the decoder crashed"):
         await decoder.audio(LONG)
+    assert not killer.done()
     killer.cancel()
     assert (await decoder.audio(SONG)).codec == "opus"
 
