@@ -64,9 +64,9 @@ def test_any_pattern_of_arrivals_gives_the_bytes_of_each_request_alone(
     engine, _ = make_engine()
     told: dict[Hashable, list[Event]] = {}
     for tick in range(9):
-        for key, (when, request) in enumerate(arrivals):
+        for index, (when, request) in enumerate(arrivals):
             if when == tick:
-                engine.submit(key, request)
+                engine.submit(index, request)
         for key, events in engine.step().items():
             told.setdefault(key, []).extend(events)
     told_later = drain(engine)
