@@ -194,13 +194,15 @@ class JobWorker:
     async def _find(self, owner: str, job_id: str, message: Msg) -> Held | None:
         """The record of a message; None where there is none (yet), and the message is answered."""
         limit = time.monotonic() + _RECORD_WAIT_S
+        pause = 0.001
         while True:
             try:
                 return await self._bench.store.find(owner, job_id)
             except NotFound:
                 if time.monotonic() > limit:
                     break
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, 0.05)
         if message.metadata.num_delivered < _RECORD_DELIVERIES:
             await message.nak(1.0)
         else:

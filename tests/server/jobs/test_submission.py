@@ -8,6 +8,7 @@ import pytest
 from luce.errors import IdempotencyMismatch, InvalidArgument, NotFound, ResourceExhausted, Unavailable
 from luce.server.bus import Streams
 from luce.server.jobs import Jobs
+from luce.server.jobs.queue import QueueState
 from luce.v1 import agents_pb2, jobs_pb2, media_pb2
 from tests.server.jobs.conftest import OWNER, Studio, paint
 
@@ -197,3 +198,20 @@ async def test_while_nats_is_down_submissions_are_unavailable_and_accepted_jobs_
             except Unavailable:
                 await asyncio.sleep(0.05)
     assert kept.state == jobs_pb2.JOB_STATE_QUEUED
+
+
+async def test_a_refused_submission_can_be_repeated_with_its_key(jobs: Jobs) -> None:
+    waiting = [(await jobs.submit(paint(), owner=OWNER))[0] for _ in range(8)]
+    with pytest.raises(ResourceExhausted):
+        await jobs.submit(paint("sea"), owner=OWNER, idempotency_key="k")
+    await jobs.cancel(waiting[0].id, OWNER)
+    job, created = await jobs.submit(paint("sea"), owner=OWNER, idempotency_key="k")
+    assert created
+    assert (await jobs.submit(paint("sea"), owner=OWNER, idempotency_key="k"))[0].id == job.id
+
+
+def test_the_retry_hint_grows_with_the_queue_and_shrinks_with_the_slots() -> None:
+    queue = QueueState(waiting=(), running=0, slots=4, service_time_s=3.0)
+    assert queue.retry_after(64) == 48.0
+    assert QueueState((), 0, slots=1, service_time_s=0.001).retry_after(1) == 1.0
+    assert QueueState((), 0, slots=1, service_time_s=100.0).retry_after(64) == 600.0

@@ -8,6 +8,7 @@ import pytest
 from luce.errors import InvalidArgument, Unavailable
 from luce.server.deadline import Deadline
 from luce.server.jobs import JobContext, Jobs
+from luce.server.telemetry import current_trace_id, server_span
 from luce.v1 import agents_pb2, jobs_pb2
 from luce.v1.jobs_pb2 import Job
 from luce.v1.jobs_pb2 import QueuedTask as Queued
@@ -299,3 +300,49 @@ async def test_progress_reaches_the_record(jobs: Jobs, studio: Studio) -> None:
     await until(told)
     go_on.set()
     assert (await jobs.wait(job.id, OWNER, 5)).state == jobs_pb2.JOB_STATE_SUCCEEDED
+
+
+async def test_the_trace_and_the_name_of_the_submitter_reach_the_handler(jobs: Jobs, studio: Studio) -> None:
+    seen: list[tuple[str, str]] = []
+
+    async def handle(_queued: Queued, _job: Job, context: JobContext) -> Job.Result:
+        seen.append((current_trace_id(), context.owner))
+        return painted()
+
+    await studio.worker(handle)
+    with server_span("submit", {}):
+        trace_id = current_trace_id()
+        job, _ = await jobs.submit(paint(), owner="jürgen & co")
+    assert (await jobs.wait(job.id, "jürgen & co", 10)).state == jobs_pb2.JOB_STATE_SUCCEEDED
+    assert seen == [(trace_id, "jürgen & co")]
+
+
+async def test_a_changed_acknowledgement_time_reaches_a_consumer_that_exists(jobs: Jobs, studio: Studio) -> None:
+    async def handle(*_arguments: object) -> Job.Result:
+        return painted()
+
+    await studio.worker(handle)
+    studio.settings = studio.settings.model_copy(update={"ack_wait_s": 7.0, "max_queued": 3})
+    await studio.worker(handle)
+    js = studio.nc.jetstream()
+    assert (await js.consumer_info("LUCE_JOBS", "paint")).config.ack_wait == 7.0
+    assert (await js.stream_info("LUCE_JOBS")).config.max_msgs_per_subject == 3
+
+
+async def test_slots_and_service_time_of_living_workers_make_the_forecast(jobs: Jobs, studio: Studio) -> None:
+    async def handle(*_arguments: object) -> Job.Result:
+        await asyncio.sleep(0.2)
+        return painted()
+
+    first = await studio.worker(handle, concurrency=3)
+    job, _ = await jobs.submit(paint(), owner=OWNER)
+    await jobs.wait(job.id, OWNER, 10)
+    await first._report()
+    first.pause()
+    await asyncio.sleep(0.3)
+    submitted = [(await jobs.submit(paint(), owner=OWNER))[0] for _ in range(6)]
+    assert submitted[0].eta_s < submitted[5].eta_s < 3.0
+    await first.drain(1)
+    await asyncio.sleep(0.3)
+    # Nobody lives, nothing is known: one slot, the expected time.
+    assert (await jobs.get(submitted[5].id, OWNER)).eta_s >= 6 * studio.settings.service_time_s
