@@ -36,6 +36,9 @@ from luce.v1 import agents_pb2, jobs_pb2, media_pb2
 CANCEL_TIMEOUT_S = 3.0
 """How long an abandoned operation may take to cancel its job."""
 
+BROKEN = (Unavailable, ResourceExhausted, Cancelled)
+"""How a stream fails that is worth opening again: a server that shuts down cancels the streams it has."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
@@ -151,7 +154,7 @@ class Core:
                     if isinstance(event, StateChanged) and event.job.state.ended:
                         return event.job
                 broken: LuceError = Unavailable(f"the event stream of job {job_id} ended early")
-            except (Unavailable, ResourceExhausted) as error:
+            except BROKEN as error:
                 broken = error
             except DeadlineExceeded as error:
                 raise DeadlineExceeded(f"job {job_id} did not end in time") from error
@@ -257,7 +260,7 @@ class Core:
         while True:
             try:
                 data = yield from self._read_blob(blob, self._remaining(deadline, "the download"))
-            except (Unavailable, ResourceExhausted) as error:
+            except BROKEN as error:
                 failures += 1
                 yield from self._pause(error, failures, deadline)
             else:

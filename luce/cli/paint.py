@@ -139,29 +139,25 @@ async def run(arguments: argparse.Namespace) -> int:
         if not quiet:
             say(line)
 
-    async with server(arguments.server, tell) as (address, started_s), client_for(arguments, address) as client:
-        await client.wait_ready()
-        with make_board(quiet=quiet) as board:
-            slots = asyncio.Semaphore(AT_ONCE)
-            async with asyncio.TaskGroup() as group:
-                for order in orders:
-                    group.create_task(_paint(client, order, _options(arguments), arguments, board, slots))
-    if arguments.json:
-        results = [_result(order, started_s) for order in orders]
-        answer_json(results[0] if len(results) == 1 else {"paintings": results})
-    else:
-        for order in orders:
-            _tell_result(order, quiet=quiet)
+    async with server(arguments.server, tell) as (address, started_s):
+        async with client_for(arguments, address) as client:
+            await client.wait_ready()
+            await _paint_all(client, orders, arguments)
+        # Before a stack of our own is stopped: nobody waits for that.
+        _tell_results(orders, started_s, arguments)
     return max((exits.code_for(order.error) for order in orders if order.error is not None), default=exits.OK)
 
 
+async def _paint_all(client: AsyncClient, orders: list[_Order], arguments: argparse.Namespace) -> None:
+    slots = asyncio.Semaphore(AT_ONCE)
+    with make_board(quiet=arguments.quiet) as board:
+        async with asyncio.TaskGroup() as group:
+            for order in orders:
+                group.create_task(_paint(client, order, arguments, board, slots))
+
+
 async def _paint(
-    client: AsyncClient,
-    order: _Order,
-    options: PaintOptions,
-    arguments: argparse.Namespace,
-    board: Board,
-    slots: asyncio.Semaphore,
+    client: AsyncClient, order: _Order, arguments: argparse.Namespace, board: Board, slots: asyncio.Semaphore
 ) -> None:
     async with slots:
         started = time.monotonic()
@@ -172,7 +168,7 @@ async def _paint(
                 arguments.text,
                 timeout=arguments.timeout,
                 on_event=lambda event: board.show(order.name, event),
-                **options,
+                **_options(arguments),
             )
             for path, image in zip(order.targets, order.painting.images, strict=True):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -183,6 +179,15 @@ async def _paint(
             order.error = InvalidArgument(f"output: cannot write {error.filename}: {error.strerror}", field="output")
         order.wall_s = time.monotonic() - started
         board.end(order.name, "failed" if order.error else f"done in {seconds(order.wall_s)}")
+
+
+def _tell_results(orders: list[_Order], started_s: float, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        results = [_result(order, started_s) for order in orders]
+        answer_json(results[0] if len(results) == 1 else {"paintings": results})
+        return
+    for order in orders:
+        _tell_result(order, quiet=arguments.quiet)
 
 
 def _result(order: _Order, started_s: float) -> dict[str, Any]:

@@ -88,7 +88,12 @@ async def server(
         raise Unavailable("no stack is running: start one with `luce up`, or name one with --server")
     say("no stack is running: starting one for this command (`luce up` keeps one warm)")
     started = time.monotonic()
-    stack = TaskStack(home(), report=lambda status: say("  " + status_line(status)))
+
+    def report(status: Status) -> None:
+        if status.state not in (ChildState.STOPPING, ChildState.STOPPED):
+            say("  " + status_line(status))
+
+    stack = TaskStack(home(), report=report)
     try:
         await stack.__aenter__()
     except (MissingPart, GaveUp) as error:

@@ -17,13 +17,15 @@ from tests.fixtures.stack import RunningStack, started
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
-def paint_and_kill(stack: RunningStack, client: luce.Client, name: str, song: bytes) -> luce.Job:
-    """Kill a process in the middle of a job, and follow the job to its end."""
+def paint_and_kill(
+    stack: RunningStack, client: luce.Client, name: str, number: signal.Signals, song: bytes
+) -> luce.Job:
+    """End a process in the middle of a job, and follow the job to its end."""
     handle = client.submit_paint(song, seed=5, steps=40, n=2)
     for event in handle.events(timeout=120):
         if isinstance(event, luce.Progress) and event.stage == "paint":
             break
-    killed = stack.kill(name)
+    killed = stack.kill(name, number)
     job = handle.wait(timeout=240)
     back = stack.wait_until_back(killed)
     assert back.restarts >= 1
@@ -36,11 +38,21 @@ def paint_and_kill(stack: RunningStack, client: luce.Client, name: str, song: by
     return job
 
 
-@pytest.mark.parametrize("name", ["agents", "nats", "gateway", "triton"])
-def test_a_job_outlives_the_death_of_any_process_and_finishes_once(
-    stack: RunningStack, stack_client: luce.Client, sad_ogg: bytes, name: str
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("agents", signal.SIGKILL),
+        ("nats", signal.SIGKILL),
+        ("gateway", signal.SIGKILL),
+        ("triton", signal.SIGKILL),
+        ("agents", signal.SIGTERM),
+        ("gateway", signal.SIGTERM),
+    ],
+)
+def test_a_job_outlives_the_end_of_any_process_and_finishes_once(
+    stack: RunningStack, stack_client: luce.Client, sad_ogg: bytes, name: str, number: signal.Signals
 ) -> None:
-    job = paint_and_kill(stack, stack_client, name, sad_ogg)
+    job = paint_and_kill(stack, stack_client, name, number, sad_ogg)
     assert job.state is luce.JobState.SUCCEEDED
     pictures = [stack_client.download(picture.blob) for picture in job.pictures]
     again = stack_client.paint(sad_ogg, seed=5, steps=40, n=2)

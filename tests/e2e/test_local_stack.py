@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from luce.server.local import state
-from tests.fixtures.stack import RunningStack
+from tests.fixtures.stack import RunningStack, started
 
 MEMORY_MIB = 2500
 
@@ -73,3 +75,45 @@ def test_a_command_without_a_stack_brings_its_own_and_leaves_nothing_behind(tmp_
     assert json.loads(done.stdout)["startup_s"] > 0
     assert (tmp_path / "song.png").is_file()
     assert list((home / "tasks").iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_an_interrupted_command_stops_the_stack_that_it_brought(tmp_path: Path, happy_ogg: bytes) -> None:
+    (tmp_path / "song.ogg").write_bytes(happy_ogg)
+    home = tmp_path / "home"
+    command = [sys.executable, "-m", "luce.cli.main", "paint", "song.ogg", "--steps", "100", "--n", "8"]
+    env = {"PATH": os.environ["PATH"], "LUCE_HOME": str(home)}
+    with subprocess.Popen(command, env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as painting:
+        assert painting.stderr is not None
+        for line in painting.stderr:
+            if "imagines" in line:
+                break
+        (folder,) = (home / "tasks").iterdir()
+        record = state.read(folder)
+        painting.send_signal(signal.SIGINT)
+        painting.communicate(timeout=100)
+    assert painting.returncode == 130
+    assert record is not None
+    assert len(record.processes) == 4
+    assert not any(process.alive for process in record.processes)
+    assert list((home / "tasks").iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("interrupts", [1, 2])
+def test_ctrl_c_drains_a_stack_in_front_and_a_second_one_kills_it(tmp_path: Path, interrupts: int) -> None:
+    with started(tmp_path, "--no-postgres") as stack:
+        processes = stack.record.processes
+        stack.supervisor.send_signal(signal.SIGINT)
+        # Two signals at once would be one.
+        while "draining" not in (tmp_path / "up.log").read_text():
+            time.sleep(0.005)
+        if interrupts == 2:
+            stack.supervisor.send_signal(signal.SIGINT)
+        assert stack.supervisor.wait(60) == 0
+    assert not any(process.alive for process in processes)
+    assert state.read(tmp_path) is None
+    log = (tmp_path / "up.log").read_text()
+    assert ("killing" in log) == (interrupts == 2)

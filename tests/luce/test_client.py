@@ -169,6 +169,14 @@ def test_a_watch_goes_on_where_its_stream_broke(client: luce.Client, server: Sma
     assert server.calls["Watch"] == 6
 
 
+def test_a_server_that_shuts_down_only_interrupts_a_watch(client: luce.Client, server: SmallServer) -> None:
+    handle = client.submit_paint(prompt="a")
+    server.faults.add("Watch", grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
+    server.faults.add("Download", grpc.StatusCode.CANCELLED)
+    assert handle.result().images[0].data == PICTURE + b"\x00"
+    assert (server.calls["Watch"], server.calls["Download"]) == (3, 2)
+
+
 def test_a_submission_whose_answer_was_lost_is_the_same_job(client: luce.Client, server: SmallServer) -> None:
     server.faults.add("Submitted", grpc.StatusCode.UNAVAILABLE)
     handle = client.submit_paint(prompt="a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -10,6 +11,10 @@ from typing import IO, Final
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 TAIL_BYTES: Final = 64 * 1024
+LINE_CHARACTERS: Final = 240
+MAX_COMPLAINTS: Final = 4
+# Of Triton ("... E 123 file.cc"), PostgreSQL ("FATAL: "), NATS ("[FTL]", "[ERR]") and Python.
+_COMPLAINT: Final = re.compile(r"\bE \d+ \w+\.cc|\b(FATAL|ERROR|CRITICAL)\b|\[(FTL|ERR)\]|^\w*(Error|Exception)\b")
 
 
 class LogFile:
@@ -40,13 +45,14 @@ class LogFile:
             os.truncate(self.path, 0)
             self._start = 0
 
-    def tail(self, lines: int = 20) -> str:
-        """The last lines of the present run."""
+    def tail(self, lines: int = 12) -> str:
+        """The last lines of the present run, after those before them that complain."""
         try:
             with self.path.open("rb") as file:
                 end = file.seek(0, os.SEEK_END)
                 file.seek(max(min(self._start, end), end - TAIL_BYTES))
-                text = file.read().decode(errors="replace")
+                text = file.read().decode(errors="replace").splitlines()
         except FileNotFoundError:
             return ""
-        return "\n".join(text.splitlines()[-lines:])
+        complaints = [line for line in text[:-lines] if _COMPLAINT.search(line)]
+        return "\n".join(line[:LINE_CHARACTERS] for line in [*complaints[-MAX_COMPLAINTS:], *text[-lines:]])

@@ -77,26 +77,22 @@ def make_plan(options: StackOptions, checkout: Checkout | None = None) -> Plan:
         "triton_http": f"http://{LOOPBACK}:{triton_http}",
         "triton_grpc": f"{LOOPBACK}:{triton_grpc}",
     }
-    services = []
     try:
-        services.append(Service(nats_process(NatsOptions(options.folder / "nats", nats, nats_http))))
-        services.append(
-            Service(
-                triton_process(
-                    TritonOptions(
-                        model_repository=models,
-                        backends=checkout.backends,
-                        state=options.folder / "triton",
-                        source_root=checkout.root,
-                        http_port=triton_http,
-                        grpc_port=triton_grpc,
-                        metrics_port=triton_metrics,
-                    )
-                )
+        bus = nats_process(NatsOptions(options.folder / "nats", nats, nats_http))
+        inference = triton_process(
+            TritonOptions(
+                model_repository=models,
+                backends=checkout.backends,
+                state=options.folder / "triton",
+                source_root=checkout.root,
+                http_port=triton_http,
+                grpc_port=triton_grpc,
+                metrics_port=triton_metrics,
             )
         )
     except (NatsNotInstalled, TritonNotInstalled) as error:
         raise MissingPart(str(error)) from error
+    services = [Service(bus), Service(inference)]
     env = _environment(options, checkout, endpoints)
     if options.postgres:
         described, dsn = _postgres(options.folder / "postgres", postgres)
@@ -104,32 +100,28 @@ def make_plan(options: StackOptions, checkout: Checkout | None = None) -> Plan:
         # The address for people and files is without the password; services get it whole.
         endpoints["postgres"] = f"{LOOPBACK}:{postgres}"
         env["LUCE_POSTGRES_DSN"] = dsn
-    services.append(
-        Service(
-            _python_service(
-                "agents",
-                "services.agents.main",
-                checkout,
-                {**env, "LUCE_HOST_HTTP_ADDRESS": f"{LOOPBACK}:{agents_http}"},
-                f"http://{LOOPBACK}:{agents_http}/readyz",
-            ),
-            after=("nats",),
-            uses=("triton",),
-        )
+    agents = _python_service(
+        "agents",
+        "services.agents.main",
+        checkout,
+        {**env, "LUCE_HOST_HTTP_ADDRESS": f"{LOOPBACK}:{agents_http}"},
+        f"http://{LOOPBACK}:{agents_http}/readyz",
     )
-    gateway_env = {
-        # It looks often, so that a stack that starts is told ready as soon as it is.
-        "LUCE_GATEWAY_READINESS_INTERVAL_S": env.get("LUCE_GATEWAY_READINESS_INTERVAL_S", "0.5"),
-        "LUCE_GATEWAY_HTTP_ADDRESS": f"{LOOPBACK}:{http}",
-        "LUCE_GATEWAY_GRPC_ADDRESS": f"{LOOPBACK}:{grpc}",
-    }
-    services.append(
-        Service(
-            _python_service("gateway", "gateway.main", checkout, {**env, **gateway_env}, f"{endpoints['http']}/readyz"),
-            after=("nats",),
-            uses=("triton", "agents"),
-        )
+    gateway = _python_service(
+        "gateway",
+        "gateway.main",
+        checkout,
+        {
+            **env,
+            "LUCE_GATEWAY_HTTP_ADDRESS": f"{LOOPBACK}:{http}",
+            "LUCE_GATEWAY_GRPC_ADDRESS": f"{LOOPBACK}:{grpc}",
+        },
+        f"{endpoints['http']}/readyz",
     )
+    services += [
+        Service(agents, after=("nats",), uses=("triton",)),
+        Service(gateway, after=("nats",), uses=("triton", "agents")),
+    ]
     return Plan(tuple(services), endpoints)
 
 
@@ -153,13 +145,17 @@ def _model_repository(options: StackOptions, checkout: Checkout) -> Path:
 
 
 def _environment(options: StackOptions, checkout: Checkout, endpoints: Mapping[str, str]) -> dict[str, str]:
-    env = {
+    ours = {
         name: value
         for name, value in os.environ.items()
         if name in _PASSED_ON or (name.startswith(_PASSED_ON_PREFIXES) and name not in _KEPT_BACK)
     }
-    env |= options.extra_env
-    env |= {
+    return {
+        # A start is told as soon as it is one, and no balancer needs time to notice an end.
+        "LUCE_HOST_DEPENDENCY_INTERVAL_S": "0.5",
+        "LUCE_HOST_DRAIN_WAIT_S": "0",
+        **ours,
+        **options.extra_env,
         "LUCE_NATS_URL": endpoints["nats"],
         "LUCE_TRITON_URL": endpoints["triton_grpc"],
         "PYTHONPATH": str(checkout.root),
@@ -169,7 +165,6 @@ def _environment(options: StackOptions, checkout: Checkout, endpoints: Mapping[s
         "OPENBLAS_NUM_THREADS": "1",
         "MALLOC_ARENA_MAX": "2",
     }
-    return env
 
 
 def _python_service(name: str, module: str, checkout: Checkout, env: Mapping[str, str], ready_url: str) -> ProcessSpec:

@@ -57,12 +57,14 @@ class RestartPolicy:
         max_delay_s: Longest wait, seconds.
         settled_s: A process that was ready for so long counts as well again: its deaths are forgotten.
         give_up_after: So many deaths in a row without settling end the stack.
+        give_up_starting_after: The same for a process that has never been ready: it lacks something.
     """
 
     first_delay_s: float = 0.25
     max_delay_s: float = 10.0
     settled_s: float = 20.0
     give_up_after: int = 5
+    give_up_starting_after: int = 3
 
     def delay(self, deaths: int) -> float:
         """Seconds to wait after `deaths` (>= 1) in a row."""
@@ -225,7 +227,8 @@ class Supervisor:
                 member.status.restarts = run
                 settled = await self._run_once(member)
                 deaths = 1 if settled else deaths + 1
-                if deaths >= self._policy.give_up_after:
+                patience = self._policy.give_up_after if member.ready.is_set() else self._policy.give_up_starting_after
+                if deaths >= patience:
                     raise GaveUp(f"{member.service.name} died {deaths} times in a row: {member.status.detail}")
                 await asyncio.sleep(self._policy.delay(deaths))
         except (GaveUp, NotReadyInTime, OSError) as error:

@@ -103,3 +103,15 @@ def test_the_end_of_a_log_is_that_of_the_present_run(tmp_path: Path) -> None:
             file.write(f"{run} run\n".encode() * 3)
     assert log.tail() == "second run\nsecond run\nsecond run"
     assert log.tail(1) == "second run"
+
+
+def test_the_end_of_a_log_brings_the_complaints_that_came_before(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "a.log")
+    with log.open("start triton") as file:
+        file.write(b'2026-11-20T17:16:02Z E 111 backend_model.cc:692] "no such model"\n')
+        file.write(b"all is well\n" * 50)
+    assert log.tail(2).splitlines() == [
+        '2026-11-20T17:16:02Z E 111 backend_model.cc:692] "no such model"',
+        "all is well",
+        "all is well",
+    ]
