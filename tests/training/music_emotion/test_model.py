@@ -116,3 +116,9 @@ def test_the_card_holds_held_out_figures_above_the_floor() -> None:
     assert held_out["vgmidi"]["piece"]["valence"]["pearson"] >= 0.5
     assert held_out["vgmidi"]["piece"]["arousal"]["pearson"] >= 0.7
     assert held_out["vgmidi"]["pieces"] >= 20
+
+
+def test_the_model_reads_as_many_descriptors_as_are_computed(model: onnxruntime.InferenceSession) -> None:
+    (given_input,) = model.get_inputs()
+    assert (given_input.name, given_input.shape[1]) == ("descriptors", DESCRIPTOR_COUNT)
+    assert f"dims: [ {DESCRIPTOR_COUNT} ]" in (FOLDER / "config.pbtxt").read_text(encoding="utf-8")
