@@ -75,7 +75,7 @@ class Upload:
         self.filename = filename
         self.media_type = ""
         self._budget = budget
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._sniff = sniff
         self._accepts = accepts
         self._data = bytearray()
@@ -101,11 +101,11 @@ class Upload:
             PayloadTooLarge: It is announced as too large.
             ResourceExhausted: Too many uploads at once.
         """
-        if size > self._max_bytes:
+        if size > self.max_bytes:
             raise PayloadTooLarge(
-                f"{self.field} has {size} bytes; at most {self._max_bytes} are allowed",
+                f"{self.field} has {size} bytes; at most {self.max_bytes} are allowed",
                 field=self.field,
-                limit=f"{self._max_bytes} bytes",
+                limit=f"{self.max_bytes} bytes",
             )
         if size > self._reserved:
             self._budget.reserve(size - self._reserved)
@@ -120,11 +120,11 @@ class Upload:
             ResourceExhausted: Too many uploads at once.
         """
         size = len(self._data) + len(data)
-        if size > self._max_bytes:
+        if size > self.max_bytes:
             raise PayloadTooLarge(
-                f"{self.field} has more than {self._max_bytes} bytes",
+                f"{self.field} has more than {self.max_bytes} bytes",
                 field=self.field,
-                limit=f"{self._max_bytes} bytes",
+                limit=f"{self.max_bytes} bytes",
             )
         self.expect(size)
         self._data += data

@@ -9,7 +9,7 @@ from fastapi import Request
 from gateway.http import body
 from gateway.http.multipart import FormReader
 from gateway.uploads import Upload
-from luce.errors import InvalidArgument
+from luce.errors import InvalidArgument, PayloadTooLarge
 
 # What a form may weigh beside its file: boundaries, part headers, the other fields.
 _FORM_OVERHEAD: Final = 256 * 1024
@@ -19,7 +19,8 @@ async def receive_form(request: Request, boundary: bytes, upload: Upload) -> tup
     """The form's other fields, and whether the file came.
 
     A body that is announced as larger than any file may be is refused before a byte of it is read; one that is not
-    announced, as soon as it passes the limit.
+    announced, as soon as it passes the limit. The connection stays open, because many clients read no answer before
+    they have sent everything, and would see a reset instead of the problem; the server throws away what still comes.
 
     Raises:
         PayloadTooLarge, UnsupportedMediaType, ResourceExhausted: From the upload.
@@ -37,6 +38,10 @@ async def receive_form(request: Request, boundary: bytes, upload: Upload) -> tup
 
     announced = body.content_length(dict(request.scope["headers"]))
     if announced is not None:
+        if announced > upload.max_bytes + _FORM_OVERHEAD:
+            limit = f"{upload.max_bytes} bytes"
+            message = f"the body has {announced} bytes; {upload.field} may have at most {limit}"
+            raise PayloadTooLarge(message, field=upload.field, limit=limit)
         upload.expect(max(0, announced - _FORM_OVERHEAD))
     reader = FormReader(boundary, open_file, frozenset({upload.field}))
     await reader.read(body.chunks(request.receive))

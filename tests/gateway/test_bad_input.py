@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import io
 import json
 import zipfile
@@ -86,6 +87,19 @@ async def test_a_file_that_is_announced_as_too_large_is_refused_unread(doors: Do
     assert b" 413 " in status
     problem = json.loads(body[body.index(b"{") :])
     assert (problem["field"], problem["limit"]) == ("audio", "67108864 bytes")
+
+
+async def test_a_client_that_sends_everything_first_still_reads_the_refusal(doors: Doors) -> None:
+    def send_all() -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", doors.server.http_port, timeout=20)
+        connection.request("POST", "/v1/blobs", bytes(80_000_000), {"Content-Type": "audio/wav"})
+        answer = connection.getresponse()
+        refusal = answer.status, answer.read()
+        connection.close()
+        return refusal
+
+    status, body = await asyncio.to_thread(send_all)
+    assert (status, json.loads(body)["code"]) == (413, "payload_too_large")
 
 
 async def test_a_body_that_says_nothing_of_its_size_is_refused_where_it_passes_the_limit(doors: Doors) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Message
 
-from gateway.sse import KEEPALIVE, encode_event, frames, last_event_id
+from gateway.sse import KEEPALIVE, EventStreamResponse, encode_event, frames, last_event_id
 from luce.errors import InvalidArgument, Unavailable
 from luce.v1 import jobs_pb2
 from tests.fixtures.nats import NatsServer
@@ -121,3 +123,32 @@ async def test_the_drain_ends_streams_so_that_clients_resume_elsewhere(nats_serv
         resumed = await other.http.get(links["events"], headers={"Last-Event-ID": last})
         assert f"id: {last}\n" not in resumed.text
         assert '"state":"cancelled"' in resumed.text
+
+
+async def test_a_reader_that_takes_nothing_loses_its_place() -> None:
+    stop, closed = asyncio.Event(), asyncio.Event()
+
+    async def source() -> AsyncIterator[jobs_pb2.JobEvent]:
+        try:
+            yield _progress(1)
+            await asyncio.sleep(60)
+        finally:
+            closed.set()
+
+    @contextmanager
+    def place() -> Iterator[asyncio.Event]:
+        yield stop
+        stop.set()
+
+    async def receive() -> Message:
+        await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message.get("body", b"").startswith(b"event"):
+            await asyncio.sleep(60)
+
+    response = EventStreamResponse(source(), place=place(), keepalive_s=5, send_timeout_s=0.05)
+    with pytest.raises(TimeoutError):
+        await response({"type": "http"}, receive, send)
+    assert closed.is_set()
