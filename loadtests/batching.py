@@ -1,12 +1,13 @@
 """Short requests beside long ones: iteration-level batching against the same backend that runs a batch to its end.
 
 Half of the requests take 6 steps, half 40; they arrive at random times (Poisson) at 70 % of what the machine can do,
-which is measured first. Both ways of scheduling get the same requests at the same times, on a Triton of their own.
+which is measured first. Every way of scheduling gets the same requests at the same times, on a Triton of its own.
 
     python -m loadtests.batching --requests 60
 
-Prints a table and, with `--json`, one JSON object. Where a batch runs to its end, finished members still answer at
-once, so the comparison is with the better form of the usual way: only joining has to wait.
+Prints a table and, with `--json`, one JSON object. `run_to_completion` is the usual way: a batch is taken, runs its
+whole loop, and answers when the last member is done. `no_join` is its better form: members answer when they are done,
+only joining has to wait.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -35,6 +37,7 @@ from luce.server.settings import TritonSettings
 ROOT: Final = Path(__file__).parents[1]
 MODEL: Final = "image_generator"
 SHORT, LONG = 6, 40
+SCHEDULINGS: Final = ("iteration", "no_join", "run_to_completion")
 PROMPT: Final = "a calm lake at dawn, watercolor"
 DEADLINE_S: Final = 170.0
 
@@ -140,11 +143,11 @@ async def replay(client: InferenceClient, arrivals: Sequence[Arrival], size: int
 
 
 async def measure(count: int, load: float, size: int, seed: int) -> dict[str, Any]:
-    """Both ways of scheduling over the same arrivals."""
+    """Every way of scheduling over the same arrivals."""
     outcomes: dict[str, Outcome] = {}
     arrivals: list[Arrival] = []
     steps_per_s = 0.0
-    for scheduling in ("iteration", "run_to_completion"):
+    for scheduling in SCHEDULINGS:
         async with server(scheduling) as client:
             if not arrivals:
                 steps_per_s = statistics.median([await capacity(client, size) for _ in range(2)])
@@ -164,9 +167,10 @@ def report(found: dict[str, Any], load: float, size: int) -> dict[str, Any]:
         print(f"| {name} | {' | '.join(f'{value:.2f}' for value in values)} | {outcome.throughput:.1f} |")
         names = ("short_p50_s", "short_p95_s", "long_p50_s", "long_p95_s")
         rows[name] = {**dict(zip(names, values, strict=True)), "steps_per_s": outcome.throughput}
-    ratio = rows["run_to_completion"]["short_p95_s"] / rows["iteration"]["short_p95_s"]
-    print(f"\np95 of the short requests: {ratio:.1f} times better")
-    return {"capacity_steps_per_s": found["capacity"], "load": load, "size": size, "short_p95_ratio": ratio, **rows}
+    ratios = {name: rows[name]["short_p95_s"] / rows["iteration"]["short_p95_s"] for name in SCHEDULINGS[1:]}
+    told = ", ".join(f"{ratio:.1f}x than {name}" for name, ratio in ratios.items())
+    print(f"\np95 of the short requests is better: {told}")
+    return {"capacity_steps_per_s": found["capacity"], "load": load, "size": size, "short_p95_ratio": ratios, **rows}
 
 
 def main() -> int:
@@ -178,6 +182,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the arrival times (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object after the table")
     arguments = parser.parse_args()
+    # gRPC tells of each server that is started beside open channels; nothing is wrong with that.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     if arguments.requests < 2 or arguments.requests % 2:
         parser.error("--requests is an even number of at least 2")
     found = asyncio.run(measure(arguments.requests, arguments.load, arguments.size, arguments.seed))

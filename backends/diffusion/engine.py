@@ -25,9 +25,10 @@ from backends.diffusion.schedulers import StepResult, Trajectory, trajectory
 
 log = logging.getLogger(__name__)
 
-Scheduling = Literal["iteration", "run_to_completion"]
-"""Who steps: "iteration" lets a newcomer join at the next step; "run_to_completion" lets nobody join until the batch
-in flight is done, and is there to be compared with."""
+Scheduling = Literal["iteration", "no_join", "run_to_completion"]
+"""Who steps. "iteration": a newcomer joins at the next step, and who is done leaves. The others are there to be
+compared with. "no_join": nobody joins until the batch in flight is done. "run_to_completion": nor does anybody leave
+before; this is what a model does that runs its whole loop over a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +94,27 @@ class Engine:
         self._clock = clock
         self._requests: dict[Hashable, InFlight] = {}
         self._cohort: list[Hashable] = []
+        self._held: dict[Hashable, list[Event]] = {}
         self.steps_run = 0
         self.rows_run = 0
 
     def __len__(self) -> int:
-        return len(self._requests)
+        return len(self._requests) + len(self._held)
 
     def __contains__(self, key: Hashable) -> bool:
-        return key in self._requests
+        return key in self._requests or key in self._held
 
     def submit(self, key: Hashable, request: GenerationRequest) -> None:
         """Take a request in. Raises `RequestFailed` (RESOURCE_EXHAUSTED) when everything is taken."""
         limit = self._limits.running + self._limits.waiting
-        if len(self._requests) >= limit:
+        if len(self) >= limit:
             raise RequestFailed("RESOURCE_EXHAUSTED", f"{limit} requests are in flight, the most that are taken in")
         self._requests[key] = InFlight(request, arrived_ns=self._clock())
 
     def cancel(self, key: Hashable) -> None:
         """Forget a request; its place is free in the next step."""
         self._requests.pop(key, None)
+        self._held.pop(key, None)
 
     def step(self) -> dict[Hashable, list[Event]]:
         """Advance the requests whose turn it is by one step, and say what each has to tell.
@@ -134,7 +137,16 @@ class Engine:
             else:
                 self._advance(key, outcome, events)
         self.steps_run += bool(members)
-        return events
+        return self._hold(events) if self._scheduling == "run_to_completion" else events
+
+    def _hold(self, events: dict[Hashable, list[Event]]) -> dict[Hashable, list[Event]]:
+        """Keep results back until the last member of the batch is done."""
+        for key in [key for key, told in events.items() if isinstance(told[-1], Finished)]:
+            self._held[key] = events.pop(key)
+        if any(key in self._requests for key in self._cohort):
+            return events
+        held, self._held = self._held, {}
+        return {**events, **held}
 
     def _overdue(self) -> list[Hashable]:
         now = self._clock()

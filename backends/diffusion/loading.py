@@ -33,7 +33,7 @@ class Options:
         max_rows: most rows in one denoiser call; a guided request has two.
         limits: `max_running` requests step together, `max_waiting` wait, more are refused.
         prompt_cache: texts whose embeddings are kept.
-        scheduling: "iteration" or "run_to_completion".
+        scheduling: "iteration"; "no_join" and "run_to_completion" are for comparisons.
         threads: threads inside one operator; None takes the whole budget.
     """
 

@@ -86,8 +86,23 @@ def test_a_newcomer_joins_at_the_next_step_and_leaves_when_it_is_done(make_engin
     assert set(engine.step()) == {"long"}
 
 
-def test_run_to_completion_lets_nobody_join(make_engine: MakeEngine) -> None:
+def test_run_to_completion_answers_when_the_last_of_the_batch_is_done(make_engine: MakeEngine) -> None:
     engine, _ = make_engine(scheduling="run_to_completion")
+    expected = alone(engine, replace(REQUEST, steps=2))
+    engine.submit("short", replace(REQUEST, steps=2))
+    engine.submit("long", replace(REQUEST, steps=4))
+    assert set(engine.step()) == {"short", "long"}
+    assert set(engine.step()) == {"long"}
+    assert "short" in engine
+    engine.step()
+    told = engine.step()
+    assert image(told["short"]) == expected
+    assert isinstance(told["long"][-1], Finished)
+    assert len(engine) == 0
+
+
+def test_without_joining_a_newcomer_waits_for_the_batch(make_engine: MakeEngine) -> None:
+    engine, _ = make_engine(scheduling="no_join")
     engine.submit("long", replace(REQUEST, steps=5))
     engine.step()
     engine.submit("short", replace(REQUEST, steps=1))
