@@ -31,6 +31,7 @@ TRANSPORT: Final = "nats"
 ERROR_HEADER: Final = "Nats-Service-Error"
 ERROR_CODE_HEADER: Final = "Nats-Service-Error-Code"
 _TYPE: Final = "io.nats.micro.v1."
+_LEAVE_S: Final = 3.0
 
 
 class MicroService:
@@ -70,13 +71,17 @@ class MicroService:
 
     async def stop_intake(self) -> None:
         """Leave the queue group and discovery; what was sent here before that is still served."""
-        for subscription in (*self._discovery, *self._endpoints):
-            try:
-                await subscription.drain()  # type: ignore[no-untyped-call]
-            except nats.errors.Error as error:
-                log.debug("a subscription ended with its connection: %s", error)
+        subscriptions = (*self._discovery, *self._endpoints)
         self._discovery.clear()
         self._endpoints.clear()
+        if not self._nc.is_connected:
+            # They ended with the connection.
+            return
+        try:
+            async with asyncio.timeout(_LEAVE_S):
+                await asyncio.gather(*(_drain(subscription) for subscription in subscriptions))
+        except TimeoutError:
+            log.warning("%s: NATS did not confirm the end of intake", self._name)
 
     async def finish(self, timeout_s: float) -> None:
         """Wait for the calls in progress, then cancel those that are left."""
@@ -153,6 +158,13 @@ class MicroService:
         ]
         started = self._started.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         return {**self._identity(), "type": f"{_TYPE}stats_response", "started": started, "endpoints": endpoints}
+
+
+async def _drain(subscription: Subscription) -> None:
+    try:
+        await subscription.drain()  # type: ignore[no-untyped-call]
+    except nats.errors.Error as error:
+        log.debug("a subscription ended with its connection: %s", error)
 
 
 def _answering(answer: Callable[[], dict[str, Any]]) -> Callable[[Msg], Any]:

@@ -81,6 +81,8 @@ class Puller:
         try:
             if self._subscription is not None:
                 await self._subscription.unsubscribe()
+            if not self._nc.is_connected:
+                return
             await self._nc.flush(timeout=2)
             while not self._arrived.empty():
                 message = self._arrived.get_nowait()

@@ -121,8 +121,7 @@ class JobWorker:
         self._draining = True
         for lane in tuple(self._idle):
             lane.cancel()
-        for puller in self._pullers:
-            await puller.close()
+        await asyncio.gather(*(puller.close() for puller in self._pullers))
         busy = [lane for lane in self._lanes if not lane.done()]
         if busy:
             await asyncio.wait(busy, timeout=timeout_s)

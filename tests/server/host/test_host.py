@@ -13,7 +13,7 @@ from luce.errors import DeadlineExceeded, Internal, InvalidArgument, ResourceExh
 from luce.server.errors import RICH_STATUS_KEY, from_rich_status
 from luce.server.host import Dependency, NatsRpc
 from luce.v1 import agents_pb2
-from tests.server.host.conftest import SERVICE, Hosts, Running, request
+from tests.server.host.conftest import SERVICE, SETTINGS, Hosts, Running, request
 from tests.server.waiting import until
 
 pytestmark = pytest.mark.timeout(60)
@@ -294,3 +294,22 @@ async def test_a_servicer_that_lacks_a_method_is_refused(hosts: Hosts) -> None:
             nc=hosts.nc,
             servicers=[(object(), agents_pb2.DESCRIPTOR.services_by_name["AgentsService"])],
         )
+
+
+async def test_a_host_drains_without_nats(hosts: Hosts) -> None:
+    running = await hosts.start()
+    hosts.server.kill()
+    running.host.stop()
+    async with asyncio.timeout(8):
+        await running.task
+
+
+async def test_a_taken_port_ends_the_process_with_a_clear_error(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await hosts.start()
+    taken = SETTINGS.model_copy(update={"grpc_address": f"127.0.0.1:{first.host.grpc_port}"})
+    monkeypatch.setattr("tests.server.host.conftest.SETTINGS", taken)
+    second = await hosts.start(wait=False)
+    with pytest.raises(OSError, match="gRPC cannot listen"):
+        await second.task
+    hosts.running.remove(second)
+    await second.channel.close()
