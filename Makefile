@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.8
 TORCH_VERSION := 2.13.0
+# The stub of Triton's wheel was built before NumPy 2: its backends get a NumPy of their own (luce/server/local/triton.py).
+STUB_NUMPY := numpy==1.26.4
 SOURCES := luce gateway services backends export training loadtests tests examples
 PROTOS := $(sort $(wildcard protos/luce/v1/*.proto))
 
@@ -21,6 +23,7 @@ $(VENV)/.base: requirements.lock pyproject.toml
 	@$(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
 	$(UV) pip install -q --python $(BIN)/python --no-deps -r requirements.lock
 	$(UV) pip install -q --python $(BIN)/python --no-deps -e .
+	$(UV) pip install -q --no-config --python $(BIN)/python --no-deps --target $(VENV)/lib/triton-python $(STUB_NUMPY)
 	@touch $@
 
 $(VENV)/.torch: $(VENV)/.base
