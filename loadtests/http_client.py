@@ -40,6 +40,10 @@ class HttpClient:
         """Status, headers (lower-case names) and body."""
         connection = await self._free.get()
         try:
+            if connection is not None and connection[0].at_eof():
+                # It was idle for so long that the server closed it.
+                connection[1].close()
+                connection = None
             if connection is None:
                 connection = await asyncio.open_connection(self._host, self._port)
             reader, writer = connection

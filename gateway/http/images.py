@@ -12,9 +12,10 @@ from gateway.http import body, records
 from gateway.http.answers import json_response, problems
 from gateway.http.context import CoreOf, OwnerOf, WatchOf
 from gateway.http.multipart import boundary_of
+from gateway.http.openai import openai_images
 from gateway.http.painting import form_values, paint_request
 from gateway.http.receiving import receive_form
-from gateway.http.schemas import ImageGenerationForm, ImageGenerationRequest, Job
+from gateway.http.schemas import ImageGenerationForm, ImageGenerationRequest, ImageOptions, Images, Job
 from gateway.stopwatch import Stopwatch
 from luce.errors import UnsupportedMediaType
 from luce.v1 import jobs_pb2
@@ -42,9 +43,12 @@ def wait_seconds(prefer: str | None, most: float) -> float:
     status_code=202,
     response_model=None,
     responses={
-        200: {"model": Job, "description": "Done within `Prefer: wait=N`"},
+        200: {
+            "model": Job | Images,
+            "description": "Done within `Prefer: wait=N`; or, with `response_format`, the pictures in the OpenAI shape",
+        },
         202: {"model": Job, "description": "Accepted, and durable. `Location` is the job"},
-        **problems(400, 401, 404, 413, 415, 422, 429, 503),
+        **problems(400, 401, 404, 413, 415, 422, 429, 503, 504),
     },
     openapi_extra={"requestBody": _BODY},
 )
@@ -60,22 +64,29 @@ async def generate_images(
 ) -> Response:
     """Paint pictures from a piece of music, from words, or from both.
 
-    Answers 202 with the job as soon as it is durable, or 200 with the finished job under `Prefer: wait=N`.
+    Answers 202 with the job as soon as it is durable, or 200 with the finished job under `Prefer: wait=N`. With
+    `response_format` it waits, and answers in the OpenAI shape.
     """
-    task, timeout_s = await _read_task(request, core, owner, watch)
-    job, created = await core.submit(task, owner, watch, idempotency_key=idempotency_key or "", timeout_s=timeout_s)
+    task, options = await _read_task(request, core, owner, watch)
+    job, created = await core.submit(
+        task, owner, watch, idempotency_key=idempotency_key or "", timeout_s=options.timeout_s or 0.0
+    )
     headers = {"Location": records.job_url(job.id)}
     if not created:
         headers["Idempotency-Replayed"] = "true"
-    seconds = wait_seconds(prefer, core.settings.max_wait_s)
+    seconds = core.settings.max_wait_s if options.response_format else wait_seconds(prefer, core.settings.max_wait_s)
     if seconds > 0:
         headers["Preference-Applied"] = f"wait={seconds:g}"
         with watch.stage("wait"):
             job = await body.unless_gone(request.receive, core.wait(job.id, owner, seconds))
+    if options.response_format:
+        return json_response(await openai_images(core, job, owner, options.response_format), 200, headers)
     return json_response(records.job_record(job), 200 if job.state in records.TERMINAL else 202, headers)
 
 
-async def _read_task(request: Request, core: Gateway, owner: str, watch: Stopwatch) -> tuple[jobs_pb2.Task, float]:
+async def _read_task(
+    request: Request, core: Gateway, owner: str, watch: Stopwatch
+) -> tuple[jobs_pb2.Task, ImageOptions]:
     content_type = request.headers.get("content-type", "")
     if boundary := boundary_of(content_type):
         return await _read_form(request, boundary, core, owner, watch)
@@ -88,12 +99,12 @@ async def _read_task(request: Request, core: Gateway, owner: str, watch: Stopwat
     task = jobs_pb2.Task(paint=paint_request(options))
     if options.audio_key is not None:
         task.paint.audio.key = options.audio_key
-    return task, options.timeout_s or 0.0
+    return task, options
 
 
 async def _read_form(
     request: Request, boundary: bytes, core: Gateway, owner: str, watch: Stopwatch
-) -> tuple[jobs_pb2.Task, float]:
+) -> tuple[jobs_pb2.Task, ImageOptions]:
     with core.upload("audio") as upload:
         with watch.stage("upload"):
             fields, came = await receive_form(request, boundary, upload)
@@ -102,4 +113,4 @@ async def _read_form(
         task = jobs_pb2.Task(paint=paint_request(options))
         if came:
             task.paint.audio.CopyFrom(await core.store(upload, owner, watch))
-    return task, options.timeout_s or 0.0
+    return task, options

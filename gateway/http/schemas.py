@@ -84,6 +84,9 @@ class ImageOptions(_Request):
     model: Literal["image_generator"] | None = None
     """The model that paints; there is one."""
 
+    response_format: Literal["url", "b64_json"] | None = None
+    """Wait for the pictures, and answer in the OpenAI shape."""
+
     user: str | None = Field(default=None, max_length=256)
     """Taken for compatibility with the OpenAI shape, and not used."""
 
@@ -228,6 +231,21 @@ class PaintResult(BaseModel):
 
     images: list[PaintedImage]
     music: Music | None
+
+
+class Image(BaseModel):
+    """A picture in the OpenAI shape: one of `url` and `b64_json`."""
+
+    url: str | None = None
+    b64_json: str | None = None
+    revised_prompt: str
+
+
+class Images(BaseModel):
+    """Pictures in the OpenAI shape."""
+
+    created: int
+    data: list[Image]
 
 
 class Timing(BaseModel):
