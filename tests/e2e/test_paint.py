@@ -144,6 +144,12 @@ def test_what_is_not_audio_is_refused(stack_client: luce.Client, audio: bytes) -
         stack_client.paint(audio, steps=STEPS)
 
 
+def test_an_upload_past_the_limit_is_refused_on_its_way(stack_client: luce.Client, happy_ogg: bytes) -> None:
+    with pytest.raises(luce.PayloadTooLarge) as raised:
+        stack_client.upload(happy_ogg + bytes(80 * 1024 * 1024))
+    assert raised.value.limit
+
+
 def test_describe_and_embed_answer(stack_client: luce.Client, happy_ogg: bytes) -> None:
     music = stack_client.describe(happy_ogg)
     assert music.summary

@@ -88,6 +88,8 @@ def make_plan(options: StackOptions, checkout: Checkout | None = None) -> Plan:
                 http_port=triton_http,
                 grpc_port=triton_grpc,
                 metrics_port=triton_metrics,
+                # Whoever calls it has drained before; what it still counts was cancelled, and it would wait for that.
+                exit_timeout_s=3,
             )
         )
     except (NatsNotInstalled, TritonNotInstalled) as error:

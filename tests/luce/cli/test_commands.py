@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -184,6 +186,24 @@ def test_describe_and_embed_answer_for_people_and_as_json(run: Run, song: Path) 
     assert run("embed", "a", "b").stdout == "1.000000 0.000000\n" * 2
     embedded = json.loads(run("embed", "a", "--json").stdout)
     assert embedded["embeddings"] == [{"text": "a", "truncated": False, "vector": [1.0, 0.0]}]
+
+
+def test_on_a_terminal_progress_is_shown_as_bars(environment: dict[str, str], song: Path) -> None:
+    terminal, side = pty.openpty()
+    command = [sys.executable, "-m", "luce.cli.main", "paint", "song.ogg"]
+    env = environment | {"TERM": "xterm", "COLUMNS": "120"}
+    shown = ""
+    with subprocess.Popen(command, env=env, cwd=song.parent, stdout=subprocess.PIPE, stderr=side) as painting:
+        os.close(side)
+        # The end of a terminal that nobody writes to any more is an error (EIO).
+        with contextlib.suppress(OSError):
+            while piece := os.read(terminal, 65536):
+                shown += piece.decode(errors="replace")
+        os.close(terminal)
+        assert painting.communicate(timeout=60)[0] == b"song.png\n"
+    assert "━" in shown
+    assert "100 %" in shown
+    assert "imagines a sunlit meadow" in shown
 
 
 def test_the_version_is_told(run: Run) -> None:
