@@ -175,6 +175,7 @@ async def run_status(arguments: argparse.Namespace) -> int:
         )
         extras = [f"restarted {process['restarts']}x" if process["restarts"] else "", process["detail"]]
         answer("  ".join([line, *filter(None, extras)]))
+    answer(f"  {'supervisor':<11} {record.state:<10} pid {record.pid:<8} {told['supervisor_mib']:>7.0f} MiB")
     answer(f"  {'memory':<11} {told['memory_mib']:.0f} MiB (PSS), {told['rss_mib']:.0f} MiB (RSS)")
     for name, address in record.endpoints.items():
         answer(f"  {name:<11} {address}")
@@ -185,7 +186,7 @@ async def run_status(arguments: argparse.Namespace) -> int:
 def _told(record: RunRecord) -> dict[str, Any]:
     from luce.server.local import memory
 
-    total = memory.Memory()
+    total = own = memory.of_process(record.pid)
     processes = []
     for process in record.processes:
         held = memory.of_tree(process.pid) if process.alive else memory.Memory()
@@ -209,6 +210,7 @@ def _told(record: RunRecord) -> dict[str, Any]:
         "version": record.version,
         "pid": record.pid,
         "endpoints": record.endpoints,
+        "supervisor_mib": round(own.pss / MIB, 1),
         "memory_mib": round(total.pss / MIB, 1),
         "rss_mib": round(total.rss / MIB, 1),
         "processes": processes,

@@ -135,3 +135,40 @@ def test_settings_that_make_no_sense_are_refused(build: object) -> None:
 def test_channels_of_one_pool_have_arguments_of_their_own() -> None:
     target = Target(address="127.0.0.1:1", limits=luce.Limits(channels=3))
     assert len({tuple(target.options(index)) for index in range(3)}) == 3
+
+
+@given(
+    count=st.integers(1, 12),
+    after=st.integers(0, 5),
+    breaks=st.lists(st.tuples(st.integers(0, 6), st.booleans(), st.integers(0, 3)), max_size=7),
+)
+def test_a_watch_tells_every_event_once_however_often_its_stream_breaks(
+    count: int, after: int, breaks: list[tuple[int, bool, int]]
+) -> None:
+    """A stream breaks after some events, with an error or without, and may repeat some when it is opened again."""
+    after = min(after, count - 1)
+    events = [jobs_pb2.JobEvent(sequence=number + 1, job_id="a") for number in range(count)]
+    events[-1].state.state = jobs_pb2.JOB_STATE_SUCCEEDED
+    core = Core(retry=luce.Retry(attempts=20), now=lambda: 0.0, draw=lambda: 0.0)
+    steps = commands.Steps(core.watch("a", after, None))
+    told: list[int] = []
+    place, left, fails = 0, 0, False
+    command = steps.advance(None, None)
+    while command is not None:
+        outcome: object = None
+        failure: Exception | None = None
+        if isinstance(command, commands.Open):
+            assert isinstance(command.request, jobs_pb2.WatchRequest)
+            left, fails, repeated = breaks.pop() if breaks else (count, False, 0)
+            place = max(0, command.request.after_sequence - repeated)
+            outcome = "stream"
+        elif isinstance(command, commands.Read) and left > 0 and place < count:
+            outcome = jobs_pb2.WatchResponse(event=events[place])
+            place, left = place + 1, left - 1
+        elif isinstance(command, commands.Read) and fails:
+            failure = luce.Unavailable("Socket closed")
+        elif isinstance(command, commands.Emit):
+            told.append(command.value.sequence)
+        command = steps.advance(outcome, failure)
+    assert told == list(range(after + 1, count + 1))
+    assert steps.result.state is luce.JobState.SUCCEEDED

@@ -25,18 +25,22 @@ class Memory:
         return Memory(self.pss + other.pss, self.rss + other.rss, self.processes + other.processes)
 
 
+def of_process(pid: int) -> Memory:
+    """Memory of one process; nothing where it has ended."""
+    try:
+        told = psutil.Process(pid).memory_full_info()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return Memory()
+    return Memory(told.pss, told.rss, 1)
+
+
 def of_tree(pid: int) -> Memory:
     """Memory of a process and its descendants; of those that end meanwhile, nothing."""
     try:
-        root = psutil.Process(pid)
-        tree = [root, *root.children(recursive=True)]
+        descendants = psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return Memory()
-    total = Memory()
-    for process in tree:
-        try:
-            told = process.memory_full_info()
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-        total += Memory(told.pss, told.rss, 1)
+    total = of_process(pid)
+    for process in descendants:
+        total += of_process(process.pid)
     return total

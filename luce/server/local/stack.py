@@ -61,8 +61,8 @@ class LocalStack:
         return self._options.folder
 
     async def __aenter__(self) -> Self:
-        require_wheels()
         checkout = Checkout.find()
+        require_wheels()
         self._lock.enter_context(state.locked(self.folder))
         try:
             state.sweep(self.folder)
