@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections.abc import Sequence
 
@@ -80,8 +79,6 @@ class GatewayServer:
         await self._grpc.start()
         _log.info("the gateway serves HTTP on port %d and gRPC on port %d", self.http_port, self.grpc_port)
         following = asyncio.create_task(self.lifecycle.follow(), name="dependencies")
-        # What lives until the end need not be looked at by every collection.
-        gc.freeze()
         try:
             await stopping.wait()
         finally:
