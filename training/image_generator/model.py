@@ -2,8 +2,8 @@
 
 Rectified flow (Liu et al. 2022, Lipman et al. 2022): x_t = (1 - t) noise + t image, t from 0 to 1, and the network
 predicts dx/dt = image - noise. Text enters twice: its token states through cross-attention where the picture is
-smallest, and a pooled vector (sentence embedding plus learned attention pooling of the tokens) through a scale and a
-shift in every residual block.
+smallest, and a vector (sentence embedding, learned attention pooling of the tokens, and what the attribute reader makes
+of them) through a scale and a shift in every residual block.
 
 Every product of a per-request vector with a matrix is written as a 1 x 1 convolution: ONNX Runtime then computes each
 row of a batch by itself, so that a request's result does not depend on its company.
@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from training.image_generator.reader import CLASSES, KINDS, AttributeReader
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,11 @@ class Condition(nn.Module):
         self.queries = nn.Parameter(torch.randn(1, config.pool, width) * 0.5)
         self.words = nn.Linear(config.text, 2 * width)
         self.gather = nn.Conv2d(width * config.pool, width, 1)
+        self.reader = AttributeReader(config.text)
+        self.reader.requires_grad_(False)
+        self.told = nn.Conv2d(len(KINDS) * CLASSES, width, 1)
+        nn.init.zeros_(self.told.weight)
+        nn.init.zeros_(self.told.bias)  # type: ignore[arg-type]
         self.mix = nn.Sequential(nn.SiLU(), nn.Conv2d(width, width, 1), nn.SiLU())
 
     def forward(self, timestep: Tensor, tokens: Tensor, bias: Tensor, pooled: Tensor) -> Tensor:
@@ -134,7 +141,8 @@ class Condition(nn.Module):
         k, v = self.words(tokens).chunk(2, dim=-1)
         gathered = _attend(self.queries.expand(n, -1, -1), k, v, bias, self.heads)
         text = self.gather(gathered.reshape(n, -1, 1, 1)) + self.pooled(pooled.reshape(n, -1, 1, 1) * 8.0)
-        return self.mix(time + text)  # type: ignore[no-any-return]
+        said = torch.softmax(self.reader(tokens, bias).float(), dim=-1).to(time.dtype)
+        return self.mix(time + text + self.told(said.reshape(n, -1, 1, 1)))  # type: ignore[no-any-return]
 
 
 class Denoiser(nn.Module):

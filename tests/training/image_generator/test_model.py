@@ -10,10 +10,14 @@ import onnxruntime
 import pytest
 import torch
 
+from luce.server.vocabulary import Attributes, vocabulary
 from training.checkpoints import load_checkpoint, save_checkpoint
+from training.image_generator.data import wish_of
 from training.image_generator.decoder import Decoder
 from training.image_generator.export import export_decoder, export_denoiser
 from training.image_generator.model import Denoiser, DenoiserConfig
+from training.image_generator.reader import KINDS, targets, train_reader
+from training.image_generator.text import TextEncoder
 
 TINY = DenoiserConfig(channels=(16, 16, 32), blocks=(1, 1, 1), attention=1, embedding=32, heads=2, pool=2)
 SERVED = Path("model_repository/image_generator/1")
@@ -120,3 +124,22 @@ def test_a_row_of_the_committed_decoder_is_the_same_alone_and_in_company() -> No
     alone = [decoder.run(None, {"latents": latents[i : i + 1]})[0] for i in range(8)]
     for batch in range(2, 9):
         assert np.array_equal(decoder.run(None, {"latents": latents[:batch]})[0], np.concatenate(alone[:batch]))
+
+
+def test_the_attribute_reader_learns_what_captions_say() -> None:
+    encoder = TextEncoder()
+    wishes = [wish_of(seed) for seed in range(600)]
+    encoded = encoder([caption for _, caption in wishes])
+    tokens = list(torch.from_numpy(encoded.states).split(encoded.lengths.tolist()))  # type: ignore[no-untyped-call]
+    reader, right = train_reader(tokens, torch.stack([targets(*wish) for wish in wishes]), epochs=6)
+    assert right > 0.35  # saying nothing is named would be right for 0.18
+    assert not any(parameter.requires_grad for parameter in reader.parameters())
+
+
+def test_a_caption_that_leaves_parts_out_is_labelled_so() -> None:
+    wish = Attributes(scene="sea", time="night", moods=("serene", "dreamy"))
+    said = targets(wish, "peaceful and dreamy open ocean")
+    by_kind = dict(zip(KINDS, said, strict=True))
+    assert by_kind["scene"][1 + list(vocabulary().entries("scene")).index("sea")] == 1.0
+    assert by_kind["time"][0] == 1.0
+    assert by_kind["mood"].max() == 0.5
