@@ -30,6 +30,9 @@ Scheduling = Literal["iteration", "no_join", "run_to_completion"]
 compared with. "no_join": nobody joins until the batch in flight is done. "run_to_completion": nor does anybody leave
 before; this is what a model does that runs its whole loop over a batch."""
 
+AGEING = 0.5
+"""Steps of advantage that a request gets for each step of others that it had to wait for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -37,11 +40,11 @@ class Limits:
 
     Attributes:
         running: requests that step together.
-        waiting: requests that wait for one of them to finish; more are refused.
+        waiting: further requests in flight, which wait for their turn; more are refused.
     """
 
-    running: int = 16
-    waiting: int = 16
+    running: int = 4
+    waiting: int = 28
 
 
 @dataclass(slots=True)
@@ -51,6 +54,7 @@ class InFlight:
     request: GenerationRequest
     arrived_ns: int
     index: int = 0
+    passed_over: int = 0
     path: Trajectory | None = None
     sample: FloatArray = field(default_factory=lambda: np.empty(0, dtype=np.float32))
     rows: tuple[Conditions, ...] = ()
@@ -158,11 +162,18 @@ class Engine:
 
     def _turn(self) -> list[Hashable]:
         if self._scheduling == "iteration":
-            return list(self._requests)[: self._limits.running]
+            return self._nearest_to_their_end()
         self._cohort = [key for key in self._cohort if key in self._requests]
         if not self._cohort:
             self._cohort = list(self._requests)[: self._limits.running]
         return self._cohort
+
+    def _nearest_to_their_end(self) -> list[Hashable]:
+        """Shortest remaining first, best for the mean latency; who is passed over moves up, so that none starves."""
+        order = sorted(self._requests.items(), key=lambda item: _urgency(item[1]))
+        for _, state in order[self._limits.running :]:
+            state.passed_over += 1
+        return [key for key, _ in order[: self._limits.running]]
 
     def _start(self, state: InFlight) -> None:
         if state.path is not None:
@@ -267,6 +278,11 @@ class Engine:
             return
         log.error("a request failed", exc_info=error)
         events[key] = [Failed("INTERNAL", "the model failed on this request; the server's log tells more")]
+
+
+def _urgency(state: InFlight) -> float:
+    """Steps to go, less `AGEING` for each step that went by without this request; the smallest goes first."""
+    return state.request.steps - state.index - AGEING * state.passed_over
 
 
 def _path(state: InFlight) -> Trajectory:

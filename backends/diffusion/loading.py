@@ -53,7 +53,7 @@ class Options:
             raise PipelineError(f"scheduling {scheduling!r}; there are {', '.join(get_args(Scheduling))}")
         return cls(
             max_rows=_count(texts, "max_rows", 8, least=2),
-            limits=Limits(_count(texts, "max_running", 16), _count(texts, "max_waiting", 16, least=0)),
+            limits=Limits(_count(texts, "max_running", 4), _count(texts, "max_waiting", 28, least=0)),
             prompt_cache=_count(texts, "prompt_cache", 128),
             scheduling=scheduling,
             threads=_count(texts, "intra_op_thread_count", 0, least=0) or None,

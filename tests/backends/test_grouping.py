@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -15,6 +15,7 @@ from backends.onnxruntime.graph import Graph, GraphConfig, UnusableModel
 from backends.onnxruntime.grouping import group, join, split
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 2), st.booleans()), min_size=1, max_size=10))
 def test_groups_agree_in_shape_and_type_and_come_apart_again(drawn: list[tuple[int, int, bool]]) -> None:
     requests: list[dict[str, NDArray[Any]]] = [

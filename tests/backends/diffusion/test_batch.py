@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -44,6 +44,7 @@ def test_a_denoiser_that_differs_at_each_place_goes_row_by_row() -> None:
     assert stable_ladder(by_place, ROWS) == RowLadder((1,))
 
 
+@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 2), max_size=20),
     ladder=st.sampled_from([RowLadder((1,)), RowLadder((8,)), RowLadder((2, 6)), RowLadder((1, 2, 4, 6, 8))]),
@@ -65,6 +66,7 @@ def test_every_job_gets_its_own_predictions_in_calls_of_allowed_size(sizes: list
     assert set(seen) <= set(ladder.sizes)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 2)), max_size=20), st.sampled_from([2, 4, 8]))
 def test_a_call_holds_one_group_and_at_most_the_largest_size(drawn: list[tuple[int, int]], largest: int) -> None:
     jobs = [Job(group, (ROWS[0],) * rows) for group, rows in drawn]

@@ -114,10 +114,32 @@ def test_without_joining_a_newcomer_waits_for_the_batch(make_engine: MakeEngine)
 def test_a_cancelled_request_frees_its_place_at_the_next_step(make_engine: MakeEngine) -> None:
     engine, _ = make_engine(running=1, waiting=1)
     engine.submit("first", replace(REQUEST, steps=50))
-    engine.submit("second", REQUEST)
+    engine.submit("second", replace(REQUEST, steps=60))
     assert set(engine.step()) == {"first"}
     engine.cancel("first")
     assert set(engine.step()) == {"second"}
+
+
+def test_a_short_newcomer_goes_before_a_long_request(make_engine: MakeEngine) -> None:
+    engine, _ = make_engine(running=1)
+    engine.submit("long", replace(REQUEST, steps=20))
+    engine.step()
+    engine.submit("short", replace(REQUEST, steps=2))
+    assert [set(engine.step()) for _ in range(3)] == [{"short"}, {"short"}, {"long"}]
+
+
+def test_a_long_request_is_not_starved_by_short_ones(make_engine: MakeEngine) -> None:
+    """One place, and always a short newcomer: the long one still ends."""
+    engine, _ = make_engine(running=1)
+    engine.submit("long", replace(REQUEST, steps=10))
+    steps = 0
+    while "long" in engine:
+        if not any(key in engine for key in range(steps)):
+            engine.submit(steps, replace(REQUEST, steps=2))
+        engine.step()
+        steps += 1
+        assert steps < 60
+    assert steps > 10
 
 
 def test_more_than_the_limits_is_refused(make_engine: MakeEngine) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -28,6 +28,7 @@ def walk(path: Trajectory, predict: object, noise: NDArray[np.float32]) -> NDArr
     return sample
 
 
+@settings(deadline=None)
 @given(steps=st.integers(1, 60), shift=st.floats(0.3, 6.0), seed=st.integers(0, 2**64 - 1))
 def test_straight_paths_end_at_the_image_whatever_steps_and_shift(steps: int, shift: float, seed: int) -> None:
     noise = initial_noise(seed, SHAPE)
@@ -87,6 +88,7 @@ def test_cosine_betas_keep_less_signal_at_every_step() -> None:
     assert signal[-1] < 1e-3
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**64 - 1))
 def test_noise_follows_from_the_seed_alone(seed: int) -> None:
     first = initial_noise(seed, (2, 8))

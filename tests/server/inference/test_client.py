@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -30,6 +30,7 @@ LONG: dict[str, Array] = {
 }
 
 
+@settings(deadline=None)
 @given(
     arrays.arrays(
         st.sampled_from([np.float32, np.int64, np.uint8, np.bool_, np.float16, np.uint64]),
@@ -43,6 +44,7 @@ def test_numbers_survive_the_way_there_and_back(array: Array) -> None:
     assert found.tobytes() == array.tobytes()
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=20) | st.text(max_size=10), max_size=5))
 def test_bytes_survive_the_way_there_and_back(elements: list[bytes | str]) -> None:
     array = np.empty(len(elements), np.object_)
