@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from luce.server.inference import InferenceClient
@@ -26,7 +25,6 @@ async def picture(client: InferenceClient, inputs: dict[str, NDArray[Any]]) -> N
     return last.outputs["image"]
 
 
-@pytest.mark.slow
 async def test_a_picture_has_the_same_bytes_alone_and_in_company(inference: InferenceClient) -> None:
     alone = await picture(inference, order(7, 4))
     assert alone.shape == (1, 256, 256, 3)
@@ -36,7 +34,6 @@ async def test_a_picture_has_the_same_bytes_alone_and_in_company(inference: Infe
     assert together[0].tobytes() != together[2].tobytes()
 
 
-@pytest.mark.slow
 async def test_a_text_has_the_same_bytes_alone_and_in_company(inference: InferenceClient) -> None:
     ids = np.random.default_rng(0).integers(1000, 20000, (12, 16))
     rows = [{"input_ids": ids[i : i + 1], "attention_mask": np.ones((1, 16), np.int64)} for i in range(12)]
