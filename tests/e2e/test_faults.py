@@ -79,9 +79,16 @@ def test_a_stack_whose_supervisor_is_killed_leaves_no_process(tmp_path: Path) ->
         assert gone(pids, 60)
 
 
-def test_accepted_work_waits_for_the_next_start(tmp_path: Path) -> None:
+def test_work_that_a_stop_interrupts_is_handed_back_and_done_after_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LUCE_HOST_DRAIN_TIMEOUT_S", "0.5")
     with started(tmp_path, "--no-postgres") as stack, luce.Client(stack.grpc) as client:
-        handle = client.submit_paint(prompt="a long one", steps=100, n=8, seed=1)
-        next(iter(handle.events()))
+        handle = client.submit_paint(prompt="a long one", steps=100, n=4, seed=1)
+        for event in handle.events():
+            if isinstance(event, luce.Progress) and event.stage == "paint":
+                break
     with started(tmp_path, "--no-postgres") as stack, luce.Client(stack.grpc) as client:
-        assert client.jobs.handle(handle.id).wait(timeout=300).state is luce.JobState.SUCCEEDED
+        job = client.jobs.handle(handle.id).wait(timeout=300)
+        assert job.state is luce.JobState.SUCCEEDED
+        assert job.attempts == 2
