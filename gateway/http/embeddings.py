@@ -42,6 +42,8 @@ class EmbeddingsEndpoint:
         texts = [request.input] if isinstance(request.input, str) else request.input
         embedded = await self._core.embed("input", texts, scope["state"]["watch"])
         _check_dimensions(request.dimensions, embedded.vectors.shape[1])
+        if request.model not in (None, MODEL, embedded.model):
+            raise _no_such_model(request.model, embedded.model)
         answer = _encode(embedded, request.encoding_format)
         length = (b"content-length", str(len(answer)).encode())
         await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, length]})
@@ -54,9 +56,13 @@ def _parse(raw: bytes) -> EmbeddingsRequest:
         request = EmbeddingsRequest.model_validate(fields, strict=True)
     except ValidationError as error:
         raise from_validation(list(error.errors(include_url=False))) from error
-    if request.model not in (None, MODEL):
-        raise NotFound(f"there is no model {request.model[:64]!r} that embeds", field="model", limit=MODEL)
+    if request.model is not None and request.model.partition(":")[0] != MODEL:
+        raise _no_such_model(request.model, MODEL)
     return request
+
+
+def _no_such_model(asked: str, there: str) -> NotFound:
+    return NotFound(f"there is no model {asked[:64]!r} that embeds", field="model", limit=there)
 
 
 def _check_dimensions(asked: int | None, there: int) -> None:

@@ -118,7 +118,7 @@ class EmbeddingsRequest(_Request):
     """One text or a list of 1..64, each of 1..8192 characters."""
 
     model: str | None = None
-    """"text_encoder", which is the only one."""
+    """"text_encoder", which is the only one; or with its version, as answers name it: "text_encoder:1"."""
 
     encoding_format: Literal["float", "base64"] = "float"
     """Numbers, or the little-endian float32 bytes in base64."""

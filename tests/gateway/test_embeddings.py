@@ -61,6 +61,11 @@ async def test_texts_become_unit_vectors_in_the_openai_shape(doors: Doors) -> No
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.2
     assert body["usage"]["prompt_tokens"] == body["usage"]["total_tokens"] > 10
     assert "embed;dur=" in answer.headers["server-timing"]
+    assert body["model"] == "text_encoder:1"
+
+
+async def test_a_model_may_be_named_as_the_answers_name_it(doors: Doors) -> None:
+    assert (await _embed(doors, "joy", model="text_encoder:1"))["model"] == "text_encoder:1"
 
 
 async def test_one_text_and_a_list_of_one_are_the_same(doors: Doors) -> None:
@@ -89,6 +94,7 @@ async def test_both_doors_give_the_same_vector(doors: Doors) -> None:
         assert list(embedding.values) == np.array(entry["embedding"], np.float32).tolist()
     assert [embedding.truncated for embedding in answer.embeddings] == [False, True]
     assert answer.tokens == body["usage"]["total_tokens"]
+    assert answer.model == body["model"] == "text_encoder:1"
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await stub.Embed(mapping_pb2.EmbedRequest())
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
@@ -107,6 +113,7 @@ async def test_both_doors_give_the_same_vector(doors: Doors) -> None:
         ({"input": "a", "encoding_format": "hex"}, 422, "encoding_format"),
         ({"input": "a", "colour": "red"}, 422, "colour"),
         ({"input": "a", "model": "ada"}, 404, "model"),
+        ({"input": "a", "model": "text_encoder:99"}, 404, "model"),
     ],
     ids=str,
 )

@@ -57,13 +57,13 @@ class Embedded:
         vectors: float32 (n, d), each of length 1.
         truncated: for each text, whether it was longer than the model reads.
         tokens: how many tokens the model read, over all texts.
-        model: name of the model.
+        model: name and version of the model that answered, as "name:version".
     """
 
     vectors: NDArray[np.float32]
     truncated: tuple[bool, ...]
     tokens: int
-    model: str = MODEL
+    model: str
 
 
 class TextEmbedder:
@@ -85,7 +85,7 @@ class TextEmbedder:
         self._tokenizer: Tokenizer = Tokenizer.from_file(str(settings.tokenizer))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(BUCKETS[-1])
-        self._coalescer: Coalescer[list[int], NDArray[np.float32]] = Coalescer(
+        self._coalescer: Coalescer[list[int], tuple[NDArray[np.float32], str]] = Coalescer(
             self._infer, max_rows=settings.max_rows, in_flight=settings.in_flight, max_waiting=settings.max_waiting
         )
 
@@ -104,16 +104,17 @@ class TextEmbedder:
         else:
             encodings = await asyncio.to_thread(self._tokenizer.encode_batch, list(texts))
         rows = [(_bucket(len(encoding.ids)), encoding.ids) for encoding in encodings]
-        vectors = await self._coalescer.submit(rows, until)
+        answers = await self._coalescer.submit(rows, until)
         return Embedded(
-            vectors=np.stack(vectors),
+            vectors=np.stack([vector for vector, _ in answers]),
             truncated=tuple(bool(encoding.overflowing) for encoding in encodings),
             tokens=sum(len(encoding.ids) for encoding in encodings),
+            model=f"{MODEL}:{answers[-1][1]}",
         )
 
     async def _infer(
         self, length: Hashable, rows: Sequence[list[int]], deadline: Deadline
-    ) -> Sequence[NDArray[np.float32]]:
+    ) -> Sequence[tuple[NDArray[np.float32], str]]:
         ids = np.zeros((len(rows), int(str(length))), dtype=np.int64)
         mask = np.zeros_like(ids)
         for row, tokens in enumerate(rows):
@@ -121,7 +122,8 @@ class TextEmbedder:
             mask[row, : len(tokens)] = 1
         inputs = {"input_ids": ids, "attention_mask": mask}
         result = await self._inference.infer(MODEL, inputs, deadline=deadline.remaining(), outputs=[OUTPUT])
-        return list(result.outputs[OUTPUT].astype(np.float32, copy=False))
+        vectors = result.outputs[OUTPUT].astype(np.float32, copy=False)
+        return [(vector, result.version) for vector in vectors]
 
 
 def _bucket(tokens: int) -> int:

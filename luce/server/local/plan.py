@@ -154,7 +154,7 @@ def _environment(options: StackOptions, checkout: Checkout, endpoints: Mapping[s
     }
     return {
         # A start is told as soon as it is one, and no balancer needs time to notice an end.
-        "LUCE_HOST_DEPENDENCY_INTERVAL_S": "0.5",
+        "LUCE_HOST_DEPENDENCY_INTERVAL_S": "0.3",
         "LUCE_HOST_DRAIN_WAIT_S": "0",
         **ours,
         **options.extra_env,
