@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from luce.v1 import emotion_pb2 as _emotion_pb2
 from luce.v1 import media_pb2 as _media_pb2
 import builtins as _builtins
@@ -19,6 +20,105 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _DescriptorDimension:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DescriptorDimensionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DescriptorDimension.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DESCRIPTOR_DIMENSION_UNSPECIFIED: _DescriptorDimension.ValueType  # 0
+    DESCRIPTOR_DIMENSION_INSTRUMENTS: _DescriptorDimension.ValueType  # 1
+    DESCRIPTOR_DIMENSION_STYLE: _DescriptorDimension.ValueType  # 2
+    DESCRIPTOR_DIMENSION_KEY: _DescriptorDimension.ValueType  # 3
+    DESCRIPTOR_DIMENSION_TIME_SIGNATURE: _DescriptorDimension.ValueType  # 4
+    DESCRIPTOR_DIMENSION_TEMPO: _DescriptorDimension.ValueType  # 5
+    DESCRIPTOR_DIMENSION_MOOD: _DescriptorDimension.ValueType  # 6
+
+class DescriptorDimension(_DescriptorDimension, metaclass=_DescriptorDimensionEnumTypeWrapper):
+    """What a descriptor is about."""
+
+DESCRIPTOR_DIMENSION_UNSPECIFIED: DescriptorDimension.ValueType  # 0
+DESCRIPTOR_DIMENSION_INSTRUMENTS: DescriptorDimension.ValueType  # 1
+DESCRIPTOR_DIMENSION_STYLE: DescriptorDimension.ValueType  # 2
+DESCRIPTOR_DIMENSION_KEY: DescriptorDimension.ValueType  # 3
+DESCRIPTOR_DIMENSION_TIME_SIGNATURE: DescriptorDimension.ValueType  # 4
+DESCRIPTOR_DIMENSION_TEMPO: DescriptorDimension.ValueType  # 5
+DESCRIPTOR_DIMENSION_MOOD: DescriptorDimension.ValueType  # 6
+Global___DescriptorDimension: _TypeAlias = DescriptorDimension  # noqa: Y015
+
+class _DescriptorSource:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DescriptorSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DescriptorSource.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DESCRIPTOR_SOURCE_UNSPECIFIED: _DescriptorSource.ValueType  # 0
+    DESCRIPTOR_SOURCE_SIGNAL: _DescriptorSource.ValueType  # 1
+    """Measured in the sound, or counted in the notes."""
+    DESCRIPTOR_SOURCE_MODEL: _DescriptorSource.ValueType  # 2
+    """Told by a trained model."""
+    DESCRIPTOR_SOURCE_TEXT: _DescriptorSource.ValueType  # 3
+    """Read from words about the piece."""
+
+class DescriptorSource(_DescriptorSource, metaclass=_DescriptorSourceEnumTypeWrapper):
+    """How a descriptor was found."""
+
+DESCRIPTOR_SOURCE_UNSPECIFIED: DescriptorSource.ValueType  # 0
+DESCRIPTOR_SOURCE_SIGNAL: DescriptorSource.ValueType  # 1
+"""Measured in the sound, or counted in the notes."""
+DESCRIPTOR_SOURCE_MODEL: DescriptorSource.ValueType  # 2
+"""Told by a trained model."""
+DESCRIPTOR_SOURCE_TEXT: DescriptorSource.ValueType  # 3
+"""Read from words about the piece."""
+Global___DescriptorSource: _TypeAlias = DescriptorSource  # noqa: Y015
+
+@_typing.final
+class Descriptor(_message.Message):
+    """One dimension of a piece of music."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIMENSION_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    TEXT_SHORT_FIELD_NUMBER: _builtins.int
+    TEXT_MEDIUM_FIELD_NUMBER: _builtins.int
+    TEXT_LONG_FIELD_NUMBER: _builtins.int
+    dimension: Global___DescriptorDimension.ValueType
+    confidence: _builtins.float
+    """Confidence in the first value, 0..1; 0 where there is none."""
+    source: Global___DescriptorSource.ValueType
+    """Unspecified where there are no values."""
+    text_short: _builtins.str
+    """The same in a sentence of about 20 tokens; empty where nobody wrote one."""
+    text_medium: _builtins.str
+    """In about 50 tokens."""
+    text_long: _builtins.str
+    """In about 70 tokens."""
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Such as "A minor" or "melancholic", the likeliest first; empty: unknown."""
+
+    def __init__(
+        self,
+        *,
+        dimension: Global___DescriptorDimension.ValueType = ...,
+        values: _abc.Iterable[_builtins.str] | None = ...,
+        confidence: _builtins.float = ...,
+        source: Global___DescriptorSource.ValueType = ...,
+        text_short: _builtins.str = ...,
+        text_medium: _builtins.str = ...,
+        text_long: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "dimension", b"dimension", "source", b"source", "text_long", b"text_long", "text_medium", b"text_medium", "text_short", b"text_short", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Descriptor: _TypeAlias = Descriptor  # noqa: Y015
 
 @_typing.final
 class MusicDescription(_message.Message):
@@ -36,6 +136,12 @@ class MusicDescription(_message.Message):
     EMOTION_FIELD_NUMBER: _builtins.int
     CURVE_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    TIME_SIGNATURE_FIELD_NUMBER: _builtins.int
+    TIME_SIGNATURE_CONFIDENCE_FIELD_NUMBER: _builtins.int
+    BEAT_TIMES_FIELD_NUMBER: _builtins.int
+    TEMPO_ALTERNATIVES_FIELD_NUMBER: _builtins.int
+    KEY_ALTERNATIVES_FIELD_NUMBER: _builtins.int
+    DESCRIPTORS_FIELD_NUMBER: _builtins.int
     duration_s: _builtins.float
     """Length of the decoded audio, seconds."""
     tempo_bpm: _builtins.float
@@ -52,12 +158,32 @@ class MusicDescription(_message.Message):
     """True where nothing audible was found."""
     summary: _builtins.str
     """Plain sentences for people."""
+    time_signature: _builtins.str
+    """Such as "3/4"; empty: no clear time signature."""
+    time_signature_confidence: _builtins.float
+    """Confidence in the time signature, 0..1."""
     @_builtins.property
     def emotion(self) -> _emotion_pb2.Emotion:
         """Of the piece as a whole."""
 
     @_builtins.property
     def curve(self) -> _emotion_pb2.EmotionCurve: ...
+    @_builtins.property
+    def beat_times(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Seconds from the start of the piece, ascending; empty where the tempo is not clear."""
+
+    @_builtins.property
+    def tempo_alternatives(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Other tempi that fit, beats per minute, the likeliest first: often twice or half of the first."""
+
+    @_builtins.property
+    def key_alternatives(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Other keys that fit, the likeliest first."""
+
+    @_builtins.property
+    def descriptors(self) -> _containers.RepeatedCompositeFieldContainer[Global___Descriptor]:
+        """One of each dimension, in the order of the dimensions, those that are unknown too."""
+
     def __init__(
         self,
         *,
@@ -71,10 +197,16 @@ class MusicDescription(_message.Message):
         emotion: _emotion_pb2.Emotion | None = ...,
         curve: _emotion_pb2.EmotionCurve | None = ...,
         summary: _builtins.str = ...,
+        time_signature: _builtins.str = ...,
+        time_signature_confidence: _builtins.float = ...,
+        beat_times: _abc.Iterable[_builtins.float] | None = ...,
+        tempo_alternatives: _abc.Iterable[_builtins.float] | None = ...,
+        key_alternatives: _abc.Iterable[_builtins.str] | None = ...,
+        descriptors: _abc.Iterable[Global___Descriptor] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["curve", b"curve", "emotion", b"emotion"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["curve", b"curve", "duration_s", b"duration_s", "emotion", b"emotion", "key", b"key", "key_confidence", b"key_confidence", "loudness_lufs", b"loudness_lufs", "silent", b"silent", "summary", b"summary", "tempo_bpm", b"tempo_bpm", "tempo_confidence", b"tempo_confidence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat_times", b"beat_times", "curve", b"curve", "descriptors", b"descriptors", "duration_s", b"duration_s", "emotion", b"emotion", "key", b"key", "key_alternatives", b"key_alternatives", "key_confidence", b"key_confidence", "loudness_lufs", b"loudness_lufs", "silent", b"silent", "summary", b"summary", "tempo_alternatives", b"tempo_alternatives", "tempo_bpm", b"tempo_bpm", "tempo_confidence", b"tempo_confidence", "time_signature", b"time_signature", "time_signature_confidence", b"time_signature_confidence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -166,7 +298,7 @@ class DescribeRequest(_message.Message):
     AUDIO_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def audio(self) -> _media_pb2.BlobRef:
-        """An audio blob."""
+        """Audio or MIDI."""
 
     def __init__(
         self,
@@ -200,6 +332,26 @@ class DescribeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DescribeResponse: _TypeAlias = DescribeResponse  # noqa: Y015
+
+@_typing.final
+class DescribeResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MUSIC_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def music(self) -> Global___MusicDescription: ...
+    def __init__(
+        self,
+        *,
+        music: Global___MusicDescription | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["music", b"music"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["music", b"music"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DescribeResult: _TypeAlias = DescribeResult  # noqa: Y015
 
 @_typing.final
 class ImagineRequest(_message.Message):
@@ -343,7 +495,7 @@ class PaintRequest(_message.Message):
     """The user's own words. At most 1000 characters."""
     @_builtins.property
     def audio(self) -> _media_pb2.BlobRef:
-        """Audio to listen to. May be left out where `prompt` is given."""
+        """Audio or MIDI to listen to. May be left out where `prompt` is given."""
 
     @_builtins.property
     def options(self) -> Global___PaintOptions: ...

@@ -103,18 +103,22 @@ class Job(_message.Message):
         DESCRIPTOR: _descriptor.Descriptor
 
         PAINT_FIELD_NUMBER: _builtins.int
+        DESCRIBE_FIELD_NUMBER: _builtins.int
         @_builtins.property
         def paint(self) -> _agents_pb2.PaintResult: ...
+        @_builtins.property
+        def describe(self) -> _agents_pb2.DescribeResult: ...
         def __init__(
             self,
             *,
             paint: _agents_pb2.PaintResult | None = ...,
+            describe: _agents_pb2.DescribeResult | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["paint", b"paint", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["describe", b"describe", "paint", b"paint", "value", b"value"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["paint", b"paint", "value", b"value"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["describe", b"describe", "paint", b"paint", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["paint"]  # noqa: Y015
+        _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["paint", "describe"]  # noqa: Y015
         _WhichOneofArgType_value: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
         def WhichOneof(self, oneof_group: _WhichOneofArgType_value) -> _WhichOneofReturnType_value | None: ...
 
@@ -137,7 +141,7 @@ class Job(_message.Message):
     OWNER_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     kind: _builtins.str
-    """Such as "paint"."""
+    """"paint" or "describe"."""
     state: Global___JobState.ValueType
     position: _builtins.int
     """Jobs ahead of this one while queued; 0: next."""
@@ -150,7 +154,7 @@ class Job(_message.Message):
     attempts: _builtins.int
     """How many times a worker has started it."""
     seed: _builtins.int
-    """The seed used, also where the client gave none."""
+    """The seed used, also where the client gave none; 0 where the work draws no random numbers."""
     owner: _builtins.str
     """Whose it is: the name of the API key, "anonymous" without one. Never the key."""
     @_builtins.property
@@ -209,18 +213,22 @@ class Task(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PAINT_FIELD_NUMBER: _builtins.int
+    DESCRIBE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def paint(self) -> _agents_pb2.PaintRequest: ...
+    @_builtins.property
+    def describe(self) -> _agents_pb2.DescribeRequest: ...
     def __init__(
         self,
         *,
         paint: _agents_pb2.PaintRequest | None = ...,
+        describe: _agents_pb2.DescribeRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "paint", b"paint"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["describe", b"describe", "kind", b"kind", "paint", b"paint"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "paint", b"paint"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["describe", b"describe", "kind", b"kind", "paint", b"paint"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["paint"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["paint", "describe"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

@@ -26,7 +26,7 @@ from luce.v1 import emotion_pb2 as luce_dot_v1_dot_emotion__pb2
 from luce.v1 import media_pb2 as luce_dot_v1_dot_media__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15luce/v1/mapping.proto\x12\x07luce.v1\x1a\x15luce/v1/emotion.proto\x1a\x13luce/v1/media.proto\"\x1d\n\x0c\x45mbedRequest\x12\r\n\x05texts\x18\x01 \x03(\t\"V\n\rEmbedResponse\x12&\n\nembeddings\x18\x01 \x03(\x0b\x32\x12.luce.v1.Embedding\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0e\n\x06tokens\x18\x03 \x01(\r\".\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"I\n\x0b\x46\x65\x65lRequest\x12!\n\x05media\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRefH\x00\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x42\x07\n\x05input\"W\n\x0c\x46\x65\x65lResponse\x12!\n\x07\x65motion\x18\x01 \x01(\x0b\x32\x10.luce.v1.Emotion\x12$\n\x05\x63urve\x18\x02 \x01(\x0b\x32\x15.luce.v1.EmotionCurve2}\n\x0eMappingService\x12\x36\n\x05\x45mbed\x12\x15.luce.v1.EmbedRequest\x1a\x16.luce.v1.EmbedResponse\x12\x33\n\x04\x46\x65\x65l\x12\x14.luce.v1.FeelRequest\x1a\x15.luce.v1.FeelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15luce/v1/mapping.proto\x12\x07luce.v1\x1a\x15luce/v1/emotion.proto\x1a\x13luce/v1/media.proto\"\x1d\n\x0c\x45mbedRequest\x12\r\n\x05texts\x18\x01 \x03(\t\"V\n\rEmbedResponse\x12&\n\nembeddings\x18\x01 \x03(\x0b\x32\x12.luce.v1.Embedding\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0e\n\x06tokens\x18\x03 \x01(\r\".\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"I\n\x0b\x46\x65\x65lRequest\x12!\n\x05media\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRefH\x00\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x42\x07\n\x05input\"g\n\x0c\x46\x65\x65lResponse\x12!\n\x07\x65motion\x18\x01 \x01(\x0b\x32\x10.luce.v1.Emotion\x12$\n\x05\x63urve\x18\x02 \x01(\x0b\x32\x15.luce.v1.EmotionCurve\x12\x0e\n\x06medium\x18\x03 \x01(\t2}\n\x0eMappingService\x12\x36\n\x05\x45mbed\x12\x15.luce.v1.EmbedRequest\x1a\x16.luce.v1.EmbedResponse\x12\x33\n\x04\x46\x65\x65l\x12\x14.luce.v1.FeelRequest\x1a\x15.luce.v1.FeelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,7 +42,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FEELREQUEST']._serialized_start=245
   _globals['_FEELREQUEST']._serialized_end=318
   _globals['_FEELRESPONSE']._serialized_start=320
-  _globals['_FEELRESPONSE']._serialized_end=407
-  _globals['_MAPPINGSERVICE']._serialized_start=409
-  _globals['_MAPPINGSERVICE']._serialized_end=534
+  _globals['_FEELRESPONSE']._serialized_end=423
+  _globals['_MAPPINGSERVICE']._serialized_start=425
+  _globals['_MAPPINGSERVICE']._serialized_end=550
 # @@protoc_insertion_point(module_scope)

@@ -103,9 +103,10 @@ class FeelRequest(_message.Message):
     MEDIA_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
+    """UNIMPLEMENTED in this version."""
     @_builtins.property
     def media(self) -> _media_pb2.BlobRef:
-        """Audio, image or MIDI."""
+        """Audio or MIDI; UNIMPLEMENTED for images."""
 
     def __init__(
         self,
@@ -129,6 +130,9 @@ class FeelResponse(_message.Message):
 
     EMOTION_FIELD_NUMBER: _builtins.int
     CURVE_FIELD_NUMBER: _builtins.int
+    MEDIUM_FIELD_NUMBER: _builtins.int
+    medium: _builtins.str
+    """What was felt: "audio" or "midi"."""
     @_builtins.property
     def emotion(self) -> _emotion_pb2.Emotion: ...
     @_builtins.property
@@ -140,10 +144,11 @@ class FeelResponse(_message.Message):
         *,
         emotion: _emotion_pb2.Emotion | None = ...,
         curve: _emotion_pb2.EmotionCurve | None = ...,
+        medium: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["curve", b"curve", "emotion", b"emotion"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["curve", b"curve", "emotion", b"emotion"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["curve", b"curve", "emotion", b"emotion", "medium", b"medium"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -57,8 +57,14 @@ def kind_of(task: jobs_pb2.Task) -> str:
 
 
 def ensure_seed(task: jobs_pb2.Task) -> int:
-    """The task's seed; where it has none, one is drawn (0..2^32 - 1, short enough to type again) and put into it."""
-    options = getattr(task, kind_of(task)).options
+    """The task's seed; where it has none, one is drawn (0..2^32 - 1, short enough to type again) and put into it.
+
+    0 where the work draws no random numbers.
+    """
+    work = getattr(task, kind_of(task))
+    if "options" not in work.DESCRIPTOR.fields_by_name:
+        return 0
+    options = work.options
     if not options.HasField("seed"):
         options.seed = secrets.randbelow(MAX_DRAWN_SEED + 1)
     return int(options.seed)
