@@ -19,15 +19,25 @@ SONG = encode(happy_song(2.0), "opus")
 LONG = encode(np.tile(happy_song(20.0), 30), "flac")
 
 
+others: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def of_other_tests() -> None:
+    """Decoders that belong to servers which other tests share are none of ours."""
+    others.clear()
+    others.update(workers())
+
+
 def workers(*, that_read: float = 0) -> set[int]:
-    """Ids of the decoder processes that live and have read at least so many bytes."""
+    """Ids of this test's decoder processes that live and have read at least so many bytes."""
     found = set()
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             ours = "luce.server.media.worker" in child.cmdline()
             if ours and child.io_counters().read_chars >= that_read:
                 found.add(child.pid)
-    return found
+    return found - others
 
 
 @pytest.fixture
