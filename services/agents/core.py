@@ -40,7 +40,7 @@ class Agents:
             Unavailable: The model server or the store is away.
         """
         if not audio_key:
-            raise InvalidArgument("audio is missing", field="audio", limit="an audio blob")
+            raise InvalidArgument("audio is missing", field="audio", limit="an audio or MIDI blob")
         data = await self._objects.get(audio_key, deadline=deadline)
         analysis = await self._listener.analyze(await self._decoder.audio(data))
         music, _ = await self._listener.feel(analysis)

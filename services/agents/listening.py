@@ -15,6 +15,7 @@ from luce.server.media import Audio
 from luce.server.music.analysis import MusicAnalysis, analyze
 from luce.server.music.descriptors import DESCRIPTOR_NAMES, SILENT_WINDOW_LUFS, WINDOW_SECONDS
 from luce.v1 import agents_pb2, emotion_pb2
+from services.agents.descriptors import complete
 from services.agents.summary import summarize
 
 MODEL: Final = "music_emotion"
@@ -117,5 +118,6 @@ def describe(
         weights = np.where(audible.any() & ~audible, 0.0, 1.0)[:, np.newaxis] / (uncertainty**2 + _LEAST_VARIANCE)
         whole = (emotion * weights).sum(axis=0) / weights.sum(axis=0)
         music.emotion.CopyFrom(emotion_pb2.Emotion(valence=float(whole[0]), arousal=float(whole[1])))
+    complete(music, analysis)
     music.summary = summarize(music)
     return music

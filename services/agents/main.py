@@ -15,7 +15,9 @@ from luce.server.settings import BusSettings, HostSettings, JobSettings, Telemet
 from luce.v1 import agents_pb2
 from services.agents import generator, listening
 from services.agents.core import Agents
+from services.agents.describing import Describer
 from services.agents.generator import PictureGenerator
+from services.agents.hearing import Hearing
 from services.agents.imagining import Imagination
 from services.agents.listening import Listener
 from services.agents.painting import Painter
@@ -37,12 +39,17 @@ async def serve() -> None:
     )
     imagination = Imagination()
     agents = Agents(ObjectStore(nc.jetstream(), bus), decoder, listener, imagination)
-    painter = Painter(decoder, listener, imagination, PictureGenerator(inference), settings)
+    hearing = Hearing(decoder, listener, settings.outage_pause_s)
+    painter = Painter(hearing, imagination, PictureGenerator(inference), settings)
+    describer = Describer(hearing)
     host = ServiceHost(
         "agents",
         nc=nc,
         servicers=[(AgentsServicer(agents), agents_pb2.DESCRIPTOR.services_by_name["AgentsService"])],
-        workers=[JobWorker("paint", painter, concurrency=settings.concurrency, settings=jobs, bus=bus)],
+        workers=[
+            JobWorker("paint", painter, concurrency=settings.concurrency, settings=jobs, bus=bus),
+            JobWorker("describe", describer, concurrency=settings.describe_concurrency, settings=jobs, bus=bus),
+        ],
         dependencies=[Dependency("triton", lambda: inference.ready(MODELS))],
         settings=HostSettings(),
         warm_up=decoder.start,

@@ -10,12 +10,12 @@ from typing import Final, TypeVar
 from luce import __version__
 from luce.errors import LuceError, RequestError
 from luce.server.jobs import JobContext
-from luce.server.media import MediaDecoder, encode_png
+from luce.server.media import encode_png
 from luce.v1 import agents_pb2, jobs_pb2
-from services.agents import generator, listening
+from services.agents import generator
 from services.agents.generator import Picture, PictureGenerator, PictureOrder, Step
+from services.agents.hearing import Hearing
 from services.agents.imagining import Imagination
-from services.agents.listening import Listener
 from services.agents.orders import PaintOrder, paint_order, seed_of
 from services.agents.patience import patiently
 from services.agents.settings import AgentsSettings
@@ -33,8 +33,7 @@ class Painter:
     """The handler of paint jobs. One instance serves any number at once.
 
     Args:
-        decoder: Media decoder, started.
-        listener: Describes music.
+        hearing: Listens.
         imagination: Makes prompts.
         pictures: The picture model.
         settings: Time limits and the licence.
@@ -42,14 +41,12 @@ class Painter:
 
     def __init__(
         self,
-        decoder: MediaDecoder,
-        listener: Listener,
+        hearing: Hearing,
         imagination: Imagination,
         pictures: PictureGenerator,
         settings: AgentsSettings,
     ) -> None:
-        self._decoder = decoder
-        self._listener = listener
+        self._hearing = hearing
         self._imagination = imagination
         self._pictures = pictures
         self._settings = settings
@@ -83,22 +80,7 @@ class Painter:
         return jobs_pb2.Job.Result(paint=agents_pb2.PaintResult(images=stored, music=music))
 
     async def _listen(self, order: PaintOrder, context: JobContext) -> agents_pb2.MusicDescription:
-        await context.progress("decode", 0.0)
-        with context.stage("decode"):
-            data = await context.objects.get(order.audio_key, owner=context.owner, deadline=context.deadline)
-            audio = await self._decoder.audio(data)
-        await context.progress("listen", _DECODED)
-        with context.stage("listen"):
-            analysis = await self._listener.analyze(audio)
-            music, version = await patiently(
-                lambda: self._listener.feel(analysis),
-                deadline=context.deadline,
-                longest_pause_s=self._settings.outage_pause_s,
-                what=f"job {context.job_id}",
-            )
-        if version:
-            context.used_model(listening.MODEL, version)
-        await context.partial(music=music)
+        music = await self._hearing.hear(order.audio_key, context, decoded=_DECODED)
         await context.progress("imagine", _HEARD)
         return music
 

@@ -16,6 +16,9 @@ class AgentsSettings(BaseSettings):
     concurrency: int = Field(default=4, ge=1, le=64)
     """Paint jobs that one process runs at once; their pictures share the picture model's batches."""
 
+    describe_concurrency: int = Field(default=2, ge=1, le=64)
+    """Describe jobs that one process runs at once."""
+
     listeners: int = Field(default=2, ge=1, le=32)
     """Threads that analyse music."""
 

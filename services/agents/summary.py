@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from luce.server.vocabulary import vocabulary
 from luce.v1 import agents_pb2
+from services.agents.descriptors import moods_of, uncertainty_of
 
 _TEMPO_WORDS: Final = ((66.0, "very slow"), (92.0, "slow"), (120.0, "moderate"), (156.0, "fast"))
 _LOUDNESS_WORDS: Final = ((-32.0, "very soft"), (-23.0, "soft"), (-14.0, "medium loud"))
-_NEUTRAL: Final = 0.12
 _CHANGE: Final = 0.2
 _UNSURE: Final = 0.4
 
@@ -31,13 +30,8 @@ def summarize(music: agents_pb2.MusicDescription) -> str:
 
 def _feeling(music: agents_pb2.MusicDescription) -> str:
     valence, arousal = music.emotion.valence, music.emotion.arousal
-    if max(abs(valence), abs(arousal)) < _NEUTRAL:
-        words = "neutral"
-    else:
-        words = " and ".join(entry.phrases[0] for entry in vocabulary().nearest("mood", valence, arousal, count=2))
-    points = music.curve.points
-    spread = sum(p.valence_uncertainty + p.arousal_uncertainty for p in points) / (2 * len(points)) if points else 0.0
-    unsure = ", though this is uncertain" if spread > _UNSURE else ""
+    words = " and ".join(moods_of(valence, arousal, count=2))
+    unsure = ", though this is uncertain" if sum(uncertainty_of(music)) / 2 > _UNSURE else ""
     return f"It feels {words} (valence {valence:+.2f}, arousal {arousal:+.2f}){unsure}{_change(music)}."
 
 

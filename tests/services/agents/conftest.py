@@ -15,7 +15,9 @@ from luce.server.inference import InferenceClient
 from luce.server.jobs import Jobs, JobWorker
 from luce.server.media import MediaDecoder
 from luce.v1 import agents_pb2, jobs_pb2, media_pb2
+from services.agents.describing import Describer
 from services.agents.generator import PictureGenerator
+from services.agents.hearing import Hearing
 from services.agents.imagining import Imagination
 from services.agents.listening import Listener
 from services.agents.painting import Painter
@@ -76,14 +78,20 @@ async def opened_studio(
     await jobs.start()
     settings = AgentsSettings(outage_pause_s=0.2)
     listener = Listener(inference)
-    painter = Painter(decoder, listener, Imagination(), PictureGenerator(inference), settings)
-    worker = JobWorker("paint", painter, concurrency=4, bus=bus)
-    await worker.start(nats)
+    hearing = Hearing(decoder, listener, settings.outage_pause_s)
+    painter = Painter(hearing, Imagination(), PictureGenerator(inference), settings)
+    workers = [
+        JobWorker("paint", painter, concurrency=4, bus=bus),
+        JobWorker("describe", Describer(hearing), concurrency=2, bus=bus),
+    ]
+    for worker in workers:
+        await worker.start(nats)
     try:
         yield Studio(jobs, ObjectStore(nats.jetstream(), bus))
     finally:
         async with asyncio.timeout(15):
-            await worker.drain(0.1)
+            for worker in workers:
+                await worker.drain(0.1)
             await jobs.close()
         listener.close()
 

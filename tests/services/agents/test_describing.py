@@ -1,0 +1,59 @@
+"""Describe jobs on the real NATS and the real Triton."""
+
+from __future__ import annotations
+
+import pytest
+
+from luce.v1 import agents_pb2, jobs_pb2, media_pb2
+from tests.fixtures.media import silence, wav_bytes
+from tests.services.agents.conftest import OWNER, Studio
+
+
+async def describe(studio: Studio, audio: media_pb2.BlobRef) -> jobs_pb2.Job:
+    task = jobs_pb2.Task(describe=agents_pb2.DescribeRequest(audio=audio))
+    job, _ = await studio.jobs.submit(task, owner=OWNER)
+    return await studio.jobs.wait(job.id, OWNER, 60)
+
+
+async def test_a_song_is_described_with_its_beats_and_descriptors(studio: Studio, happy_ogg: bytes) -> None:
+    job = await describe(studio, await studio.upload(happy_ogg))
+    assert (job.kind, job.seed) == ("describe", 0)
+    assert job.state == jobs_pb2.JOB_STATE_SUCCEEDED, job.problem
+    assert "music_emotion" in job.models
+    assert [timing.stage for timing in job.timings] == ["queue", "decode", "listen"]
+    music = job.result.describe.music
+    assert music.duration_s == pytest.approx(12, abs=0.1)
+    assert music.summary
+    beats = list(music.beat_times)
+    assert beats == sorted(beats)
+    assert bool(beats) == (music.tempo_bpm > 0)
+    assert len(music.descriptors) == 6
+    assert music.descriptors[5].values
+
+
+async def test_the_description_is_told_before_the_job_ends(studio: Studio, happy_ogg: bytes) -> None:
+    task = jobs_pb2.Task(describe=agents_pb2.DescribeRequest(audio=await studio.upload(happy_ogg)))
+    job, _ = await studio.jobs.submit(task, owner=OWNER)
+    events = [event async for event in studio.jobs.watch(job.id, OWNER)]
+    (part,) = [event.partial.music for event in events if event.HasField("partial")]
+    assert part == events[-1].state.result.describe.music
+    fractions = [event.progress.fraction for event in events if event.HasField("progress")]
+    assert fractions == sorted(fractions)
+
+
+async def test_silence_is_described_as_silence(studio: Studio) -> None:
+    job = await describe(studio, await studio.upload(wav_bytes(silence(3.0))))
+    assert job.result.describe.music.silent
+    assert "silence" in job.result.describe.music.summary
+
+
+async def test_what_is_not_music_fails_with_the_field_and_without_another_attempt(studio: Studio) -> None:
+    job = await describe(studio, await studio.upload(b"no music at all"))
+    assert (job.state, job.attempts) == (jobs_pb2.JOB_STATE_FAILED, 1)
+    assert (job.problem.code, job.problem.field) == ("malformed_media", "audio")
+
+
+async def test_a_stranger_s_music_and_none_at_all_are_refused(studio: Studio, happy_ogg: bytes) -> None:
+    strange = await describe(studio, await studio.upload(happy_ogg, owner="somebody else"))
+    assert strange.problem.code == "not_found"
+    assert (await describe(studio, media_pb2.BlobRef())).problem.field == "audio"
