@@ -29,11 +29,13 @@ class Performance:
         program: General MIDI program of all pitched parts; None keeps the file's own.
         transpose: semitones up.
         velocity: factor on every note's velocity.
+        sound_font: General MIDI sound font.
     """
 
     program: int | None = None
     transpose: int = 0
     velocity: float = 1.0
+    sound_font: Path = SOUND_FONT
 
 
 def random_performance(generator: np.random.Generator) -> Performance:
@@ -48,7 +50,7 @@ def random_performance(generator: np.random.Generator) -> Performance:
 def render(midi: pretty_midi.PrettyMIDI, start: float, seconds: float, how: Performance) -> FloatArray:
     """Play ``seconds`` of a MIDI file from ``start``: mono float32 at 22050 Hz, with half a second of decay."""
     synth = tinysoundfont.Synth(samplerate=SAMPLE_RATE, gain=-6)
-    font = synth.sfload(str(SOUND_FONT))
+    font = synth.sfload(str(how.sound_font))
     events: list[tuple[float, bool, int, int, int]] = []
     for index, part in enumerate(midi.instruments[:15]):
         channel = 9 if part.is_drum else index + (index >= 9)
