@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import mimetypes
 from collections.abc import Iterator, Sequence
 
@@ -11,14 +12,14 @@ from gateway import admission
 from gateway.settings import GatewaySettings
 from gateway.stopwatch import Stopwatch
 from gateway.uploads import Upload, UploadBudget, safe_filename
-from luce.errors import InvalidArgument, ResourceExhausted, Unavailable
+from luce.errors import InvalidArgument, ResourceExhausted, Unavailable, Unimplemented
 from luce.server.bus import ObjectStore
 from luce.server.deadline import Deadline
 from luce.server.host import NatsRpc
 from luce.server.inference import Embedded, TextEmbedder
 from luce.server.jobs import Jobs
-from luce.server.media import MediaDecoder, sniff
-from luce.v1 import agents_pb2, jobs_pb2, media_pb2
+from luce.server.media import AudioProbe, MediaDecoder, sniff
+from luce.v1 import agents_pb2, jobs_pb2, mapping_pb2, media_pb2
 
 AGENTS_SERVICE = "luce.v1.AgentsService"
 
@@ -81,7 +82,7 @@ class Gateway:
         data = upload.finish()
         with watch.stage("probe"):
             if upload.media_type.startswith("audio/"):
-                await self._decoder.probe(data, field=upload.field)
+                upload.duration_s = _seconds(await self._decoder.probe(data, field=upload.field))
             else:
                 await self._decoder.image(data, field=upload.field)
         fallback = upload.field + (mimetypes.guess_extension(upload.media_type) or "")
@@ -109,11 +110,16 @@ class Gateway:
         """
         admission.check_idempotency_key(idempotency_key)
         admission.check_timeout("timeout_s", timeout_s, self._max_job_s)
-        if task.WhichOneof("kind") != "paint":
-            raise InvalidArgument("the task has no kind that is known here", field="task", limit="paint")
-        admission.check_paint(task.paint, self.settings.max_paint_cost)
-        if task.paint.HasField("audio"):
-            task.paint.audio.CopyFrom(await self.own_audio(task.paint.audio.key, owner, "audio"))
+        match task.WhichOneof("kind"):
+            case "paint":
+                admission.check_paint(task.paint, self.settings.max_paint_cost)
+                if task.paint.HasField("audio"):
+                    task.paint.audio.CopyFrom(await self.own_audio(task.paint.audio.key, owner, "audio"))
+            case "describe":
+                task.describe.audio.CopyFrom(await self.own_audio(task.describe.audio.key, owner, "audio"))
+            case _:
+                limit = "paint or describe"
+                raise InvalidArgument("the task has no kind that is known here", field="task", limit=limit)
         with watch.stage("enqueue"):
             return await self.jobs.submit(task, owner=owner, idempotency_key=idempotency_key, timeout_s=timeout_s)
 
@@ -159,12 +165,40 @@ class Gateway:
         with watch.stage("embed"):
             return await self._embedder.embed(texts, deadline=deadline.remaining())
 
+    async def duration_of(self, audio: media_pb2.BlobRef, watch: Stopwatch) -> float:
+        """Seconds of a stored piece of audio; infinite where its container does not tell.
+
+        Raises:
+            NotFound, ResourceExhausted, Unavailable: It cannot be read at the moment, or no longer.
+        """
+        with self._budget.reserved(audio.size), watch.stage("probe"):
+            return _seconds(await self._decoder.probe(await self.objects.get(audio.key)))
+
     async def describe(self, request: agents_pb2.DescribeRequest, owner: str) -> agents_pb2.DescribeResponse:
         """Has the agents listen to an upload of the caller's."""
         audio = await self.own_audio(request.audio.key, owner, "audio")
         relayed = agents_pb2.DescribeRequest(audio=audio)
         deadline = Deadline.current_or_after(self.settings.request_timeout_s)
         return await self._rpc.call(AGENTS_SERVICE, "Describe", relayed, agents_pb2.DescribeResponse, deadline)
+
+    async def feel(self, request: mapping_pb2.FeelRequest, owner: str) -> mapping_pb2.FeelResponse:
+        """The emotion of a medium: of music, as the agents hear it.
+
+        Raises:
+            Unimplemented: The medium is words or an image: there is no model for it.
+            InvalidArgument: There is no medium, or its text is out of range.
+            NotFound: No such upload of this owner.
+        """
+        if request.WhichOneof("input") == "text":
+            admission.check_texts("text", [request.text])
+            raise Unimplemented("the emotion of words needs a text emotion model, which is not there", field="text")
+        if not request.media.key:
+            raise InvalidArgument("there is nothing to feel: give media", field="media", limit="audio")
+        ref = await self.objects.info(request.media.key, owner)
+        check_felt(ref.media_type)
+        described = await self.describe(agents_pb2.DescribeRequest(audio=ref), owner)
+        music = described.description
+        return mapping_pb2.FeelResponse(emotion=music.emotion, curve=music.curve, medium="audio")
 
     async def imagine(self, request: agents_pb2.ImagineRequest) -> agents_pb2.ImagineResponse:
         """Has the agents turn a description into prompts."""
@@ -199,3 +233,15 @@ class Gateway:
         self.draining.set()
         for stop in self._streams:
             stop.set()
+
+
+def check_felt(media_type: str) -> None:
+    """Raises `Unimplemented` where there is no model that feels media of this type."""
+    if media_type.startswith("image/"):
+        raise Unimplemented(
+            "the emotion of images needs an image emotion model, which is not there", field="media", limit="audio"
+        )
+
+
+def _seconds(probe: AudioProbe) -> float:
+    return math.inf if probe.duration_s is None else probe.duration_s

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Final
 
@@ -49,6 +51,15 @@ class UploadBudget:
         """Gives back what was reserved."""
         self.used -= size
 
+    @contextmanager
+    def reserved(self, size: int) -> Iterator[None]:
+        """Takes `size` bytes of the budget for a block; raises as `reserve` does."""
+        self.reserve(size)
+        try:
+            yield
+        finally:
+            self.release(size)
+
 
 class Upload:
     """One file that is being received; a context manager that gives its memory back.
@@ -59,6 +70,10 @@ class Upload:
         max_bytes: Refused past this size.
         sniff: First bytes to media type, None for what is not known.
         accepts: Prefix of the media types that are taken, such as "audio/"; "" takes all that `sniff` knows.
+
+    Attributes:
+        media_type: Told by the first bytes; "" until they have come.
+        duration_s: Of audio, once somebody has looked at it; infinite before, and where it is not known.
     """
 
     def __init__(
@@ -74,6 +89,7 @@ class Upload:
         self.field = field
         self.filename = filename
         self.media_type = ""
+        self.duration_s = math.inf
         self._budget = budget
         self.max_bytes = max_bytes
         self._sniff = sniff

@@ -1,4 +1,4 @@
-"""MappingService: text into vectors."""
+"""MappingService: text into vectors, music into emotion."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import grpc
 
 from gateway.core import Gateway
+from gateway.grpc.interceptor import current_owner
 from gateway.stopwatch import Stopwatch
-from luce.errors import Unimplemented
 from luce.v1 import mapping_pb2, mapping_pb2_grpc
 
 
@@ -38,4 +38,4 @@ class MappingServicer(mapping_pb2_grpc.MappingServiceServicer):
     async def Feel(  # noqa: D102, N802 - the name of the RPC
         self, request: mapping_pb2.FeelRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> mapping_pb2.FeelResponse:
-        raise Unimplemented("this version does not tell the emotion of single media", field="input")
+        return await self._core.feel(request, current_owner())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Request, Response
@@ -13,16 +12,15 @@ from gateway.http.answers import json_response, problems
 from gateway.http.context import CoreOf, OwnerOf, WatchOf
 from gateway.http.multipart import boundary_of
 from gateway.http.openai import openai_images
-from gateway.http.painting import form_values, paint_request
-from gateway.http.receiving import receive_form
+from gateway.http.painting import paint_request
+from gateway.http.preferences import wait_seconds
+from gateway.http.receiving import form_values, json_fields, receive_form
 from gateway.http.schemas import ImageGenerationForm, ImageGenerationRequest, ImageOptions, Images, Job
 from gateway.stopwatch import Stopwatch
-from luce.errors import UnsupportedMediaType
 from luce.v1 import jobs_pb2
 
 router = APIRouter(tags=["paint"])
 
-_WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
 _BODY: Final = {
     "required": True,
     "content": {
@@ -30,12 +28,6 @@ _BODY: Final = {
         "application/json": {"schema": {"$ref": "#/components/schemas/ImageGenerationRequest"}},
     },
 }
-
-
-def wait_seconds(prefer: str | None, most: float) -> float:
-    """Seconds of `Prefer: wait=N` (RFC 7240), capped; 0 where it is not asked for."""
-    match = _WAIT.search(prefer or "")
-    return min(float(match[1]), most) if match else 0.0
 
 
 @router.post(
@@ -90,12 +82,8 @@ async def _read_task(
     content_type = request.headers.get("content-type", "")
     if boundary := boundary_of(content_type):
         return await _read_form(request, boundary, core, owner, watch)
-    if content_type.partition(";")[0].strip().lower() not in ("", "application/json"):
-        limit = "application/json or multipart/form-data"
-        raise UnsupportedMediaType(f"the body is {content_type[:100]!r}", field="content-type", limit=limit)
-    with watch.stage("upload"):
-        raw = await body.read_body(request.receive, dict(request.scope["headers"]), core.settings.max_json_bytes)
-    options = ImageGenerationRequest.model_validate(body.parse_object(raw), strict=True)
+    fields = await json_fields(request, content_type, core.settings.max_json_bytes, watch)
+    options = ImageGenerationRequest.model_validate(fields, strict=True)
     task = jobs_pb2.Task(paint=paint_request(options))
     if options.audio_key is not None:
         task.paint.audio.key = options.audio_key

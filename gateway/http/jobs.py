@@ -11,7 +11,7 @@ from gateway.http import records
 from gateway.http.answers import json_response, problems
 from gateway.http.blobs import blob_response
 from gateway.http.context import CoreOf, OwnerOf
-from gateway.http.schemas import Job, JobList, PaintResult
+from gateway.http.schemas import Job, JobList
 from gateway.sse import MEDIA_TYPE, EventStreamResponse, last_event_id
 from luce.errors import FailedPrecondition, InvalidArgument, NotFound
 from luce.v1 import jobs_pb2
@@ -59,10 +59,12 @@ async def cancel_job(job_id: JobId, core: CoreOf, owner: OwnerOf) -> Response:
     response_model=None,
     responses={
         200: {
-            "description": "The picture, or what there is under `Accept: application/json` or of several pictures",
+            "description": "The picture; JSON of several, under `Accept: application/json`, or of a description",
             "content": {
                 "image/png": {"schema": {"type": "string", "format": "binary"}},
-                "application/json": {"schema": {"$ref": f"#/components/schemas/{PaintResult.__name__}"}},
+                "application/json": {
+                    "schema": {"anyOf": [{"$ref": f"#/components/schemas/{kind}"} for kind in ("PaintResult", "Music")]}
+                },
             },
         },
         **problems(401, 404, 409, 422, 503),
@@ -75,13 +77,15 @@ async def get_result(
     owner: OwnerOf,
     index: Annotated[int | None, Query(ge=0, description="Which picture, from 0")] = None,
 ) -> Response:
-    """What the job made: the picture itself where it is one, or with `index`; else JSON with links."""
+    """What the job made: the picture itself where it is one, or with `index`; else JSON with links; a description."""
     job = await core.jobs.get(job_id, owner)
     if job.state != jobs_pb2.JOB_STATE_SUCCEEDED:
         state = records.STATES.get(job.state, "queued")
         why = f": {job.problem.message}" if job.HasField("problem") else ""
         raise FailedPrecondition(f"the job is {state}{why}; only one that succeeded has a result", limit="succeeded")
     images = job.result.paint.images
+    if job.result.HasField("describe"):
+        return json_response(records.job_record(job)["result"])
     if index is None and (len(images) != 1 or _wants_json(request.headers.get("accept", ""))):
         return json_response(records.job_record(job)["result"])
     if (index or 0) >= len(images):

@@ -7,8 +7,8 @@ from typing import Any
 
 from gateway.core import Gateway
 from gateway.http import records
-from luce.errors import Cancelled, DeadlineExceeded
-from luce.server.errors import from_problem
+from gateway.http.answers import raise_for_failure
+from luce.errors import DeadlineExceeded
 from luce.v1 import agents_pb2, jobs_pb2
 
 
@@ -20,10 +20,7 @@ async def openai_images(core: Gateway, job: jobs_pb2.Job, owner: str, response_f
         Cancelled: It was cancelled.
         LuceError: What it failed with.
     """
-    if job.state == jobs_pb2.JOB_STATE_FAILED:
-        raise from_problem(job.problem)
-    if job.state == jobs_pb2.JOB_STATE_CANCELLED:
-        raise Cancelled("the job was cancelled")
+    raise_for_failure(job)
     if job.state != jobs_pb2.JOB_STATE_SUCCEEDED:
         raise DeadlineExceeded(f"it takes longer; the job goes on at {records.job_url(job.id)}")
     data = [await _image(core, image, owner, response_format) for image in job.result.paint.images]

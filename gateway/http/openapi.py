@@ -16,10 +16,15 @@ _REFERENCE = "#/components/schemas/{model}"
 _MODELS = (
     schemas.ImageGenerationForm,
     schemas.ImageGenerationRequest,
+    schemas.DescriptionForm,
+    schemas.DescriptionRequest,
+    schemas.EmotionForm,
+    schemas.EmotionRequest,
     schemas.EmbeddingsRequest,
     schemas.Job,
     schemas.Embeddings,
     schemas.PaintResult,
+    schemas.Music,
     schemas.Problem,
 )
 

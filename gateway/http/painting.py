@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from gateway import admission
+from gateway.http.receiving import unicode_text
 from gateway.http.schemas import ImageOptions
 from luce.errors import InvalidArgument
 from luce.v1 import agents_pb2
@@ -26,8 +27,8 @@ def paint_request(options: ImageOptions) -> agents_pb2.PaintRequest:
     Raises:
         InvalidArgument: A field is out of range, or `size` and `width` or `height` are both given.
     """
-    request = agents_pb2.PaintRequest(prompt=_unicode("prompt", options.prompt))
-    request.options.negative_prompt = _unicode("negative_prompt", options.negative_prompt)
+    request = agents_pb2.PaintRequest(prompt=unicode_text("prompt", options.prompt))
+    request.options.negative_prompt = unicode_text("negative_prompt", options.negative_prompt)
     for field, allowed in _NUMBERS.items():
         value = getattr(options, field)
         if value is not None:
@@ -51,16 +52,3 @@ def _sides(options: ImageOptions) -> dict[str, int]:
         limit = f"WIDTHxHEIGHT, each {low}..{high}, a multiple of {admission.SIDE_MULTIPLE}, or auto"
         raise InvalidArgument(f"size is {options.size[:32]!r}; allowed is {limit}", field="size", limit=limit)
     return {"width": int(match[1]), "height": int(match[2])}
-
-
-def _unicode(field: str, text: str) -> str:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InvalidArgument(f"{field} holds half a character", field=field, limit="valid Unicode") from error
-    return text
-
-
-def form_values(fields: dict[str, str]) -> dict[str, Any]:
-    """The fields of a form, without those that are empty: a form sends every field, filled in or not."""
-    return {name: value for name, value in fields.items() if value != ""}

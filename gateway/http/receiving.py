@@ -1,15 +1,16 @@
-"""A form with one file, received into an `Upload`."""
+"""Bodies with one file: a form that carries it, or JSON that names an upload."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request
 
 from gateway.http import body
 from gateway.http.multipart import FormReader
+from gateway.stopwatch import Stopwatch
 from gateway.uploads import Upload
-from luce.errors import InvalidArgument, PayloadTooLarge
+from luce.errors import InvalidArgument, PayloadTooLarge, UnsupportedMediaType
 
 # What a form may weigh beside its file: boundaries, part headers, the other fields.
 _FORM_OVERHEAD: Final = 256 * 1024
@@ -46,3 +47,32 @@ async def receive_form(request: Request, boundary: bytes, upload: Upload) -> tup
     reader = FormReader(boundary, open_file, frozenset({upload.field}))
     await reader.read(body.chunks(request.receive))
     return reader.fields, came
+
+
+async def json_fields(request: Request, content_type: str, most: int, watch: Stopwatch) -> dict[str, Any]:
+    """The fields of a JSON body.
+
+    Raises:
+        UnsupportedMediaType: The body says that it is something else.
+        RequestError, InvalidArgument, PayloadTooLarge: It is no JSON object, or larger than `most` bytes.
+    """
+    if content_type.partition(";")[0].strip().lower() not in ("", "application/json"):
+        limit = "application/json or multipart/form-data"
+        raise UnsupportedMediaType(f"the body is {content_type[:100]!r}", field="content-type", limit=limit)
+    with watch.stage("upload"):
+        raw = await body.read_body(request.receive, dict(request.scope["headers"]), most)
+    return body.parse_object(raw)
+
+
+def form_values(fields: dict[str, str]) -> dict[str, Any]:
+    """The fields of a form, without those that are empty: a form sends every field, filled in or not."""
+    return {name: value for name, value in fields.items() if value != ""}
+
+
+def unicode_text(field: str, text: str) -> str:
+    """The text as it is. Raises `InvalidArgument` where it holds half a surrogate pair, which no message can."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(f"{field} holds half a character", field=field, limit="valid Unicode") from error
+    return text

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.problems import problem_dict
-from luce.v1 import agents_pb2, emotion_pb2, jobs_pb2, media_pb2
+from luce.v1 import agents_pb2, emotion_pb2, jobs_pb2, mapping_pb2, media_pb2
 
 STATES: Final = {
     jobs_pb2.JOB_STATE_QUEUED: "queued",
@@ -20,6 +20,20 @@ STATES: Final = {
 }
 STATE_OF_NAME: Final = {name: state for state, name in STATES.items()}
 TERMINAL: Final = frozenset({jobs_pb2.JOB_STATE_SUCCEEDED, jobs_pb2.JOB_STATE_FAILED, jobs_pb2.JOB_STATE_CANCELLED})
+
+_DIMENSIONS: Final = {
+    agents_pb2.DESCRIPTOR_DIMENSION_INSTRUMENTS: "instruments",
+    agents_pb2.DESCRIPTOR_DIMENSION_STYLE: "style",
+    agents_pb2.DESCRIPTOR_DIMENSION_KEY: "key",
+    agents_pb2.DESCRIPTOR_DIMENSION_TIME_SIGNATURE: "time_signature",
+    agents_pb2.DESCRIPTOR_DIMENSION_TEMPO: "tempo",
+    agents_pb2.DESCRIPTOR_DIMENSION_MOOD: "mood",
+}
+_SOURCES: Final = {
+    agents_pb2.DESCRIPTOR_SOURCE_SIGNAL: "signal",
+    agents_pb2.DESCRIPTOR_SOURCE_MODEL: "model",
+    agents_pb2.DESCRIPTOR_SOURCE_TEXT: "text",
+}
 
 
 def job_url(job_id: str) -> str:
@@ -58,6 +72,8 @@ def job_record(job: jobs_pb2.Job) -> dict[str, Any]:
 
 
 def _result(job: jobs_pb2.Job) -> dict[str, Any]:
+    if job.result.WhichOneof("value") == "describe":
+        return music(job.result.describe.music)
     paint = job.result.paint
     return {
         "images": [
@@ -117,17 +133,45 @@ def music(description: agents_pb2.MusicDescription) -> dict[str, Any]:
         "loudness_lufs": _rounded(description.loudness_lufs, 2),
         "silent": description.silent,
         "emotion": emotion(description.emotion),
-        "curve": [
-            {
-                "start_s": _rounded(point.start_s, 3),
-                "duration_s": _rounded(point.duration_s, 3),
-                "emotion": emotion(point.emotion),
-                "valence_uncertainty": _rounded(point.valence_uncertainty, 4),
-                "arousal_uncertainty": _rounded(point.arousal_uncertainty, 4),
-            }
-            for point in description.curve.points
-        ],
+        "curve": curve(description.curve),
+        "time_signature": description.time_signature or None,
+        "time_signature_confidence": _rounded(description.time_signature_confidence, 4),
+        "beat_times": [_rounded(time, 3) for time in description.beat_times],
+        "tempo_alternatives": [_rounded(bpm, 2) for bpm in description.tempo_alternatives],
+        "key_alternatives": list(description.key_alternatives),
+        "descriptors": [_descriptor(descriptor) for descriptor in description.descriptors],
         "summary": description.summary,
+    }
+
+
+def curve(message: emotion_pb2.EmotionCurve) -> list[dict[str, Any]]:
+    """How a piece feels as it goes on."""
+    return [
+        {
+            "start_s": _rounded(point.start_s, 3),
+            "duration_s": _rounded(point.duration_s, 3),
+            "emotion": emotion(point.emotion),
+            "valence_uncertainty": _rounded(point.valence_uncertainty, 4),
+            "arousal_uncertainty": _rounded(point.arousal_uncertainty, 4),
+        }
+        for point in message.points
+    ]
+
+
+def feeling(message: mapping_pb2.FeelResponse) -> dict[str, Any]:
+    """The emotion of a medium."""
+    return {"medium": message.medium, "emotion": emotion(message.emotion), "curve": curve(message.curve)}
+
+
+def _descriptor(message: agents_pb2.Descriptor) -> dict[str, Any]:
+    return {
+        "dimension": _DIMENSIONS.get(message.dimension, "unknown"),
+        "values": list(message.values),
+        "confidence": _rounded(message.confidence, 4),
+        "source": _SOURCES.get(message.source),
+        "text_short": message.text_short or None,
+        "text_medium": message.text_medium or None,
+        "text_long": message.text_long or None,
     }
 
 

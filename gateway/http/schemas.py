@@ -109,6 +109,48 @@ class ImageGenerationForm(ImageOptions):
     """The piece of music: wav, flac, mp3, ogg (vorbis, opus) or m4a."""
 
 
+class DescriptionOptions(_Request):
+    """How music is described."""
+
+    timeout_s: float | None = Field(default=None, json_schema_extra={"minimum": 0})
+    """Where it becomes a job: give it up so many seconds after submission; left out: the server's own limit."""
+
+
+class DescriptionRequest(DescriptionOptions):
+    """Music that was uploaded before."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"audio_key": "upload-0f3b"}]})
+
+    audio_key: str = Field(max_length=512)
+    """Key of the upload (`POST /v1/blobs`)."""
+
+
+class DescriptionForm(DescriptionOptions):
+    """The music itself, as `multipart/form-data`."""
+
+    audio: str | None = Field(default=None, json_schema_extra={"format": "binary"})
+    """The piece of music: wav, flac, mp3, ogg (vorbis, opus) or m4a."""
+
+
+class EmotionRequest(_Request):
+    """A medium to feel: one of `media_key` and `text`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"media_key": "upload-0f3b"}]})
+
+    media_key: str | None = Field(default=None, max_length=512)
+    """Key of an upload (`POST /v1/blobs`)."""
+
+    text: str | None = None
+    """Words; answered with 501 in this version."""
+
+
+class EmotionForm(_Request):
+    """The medium itself, as `multipart/form-data`."""
+
+    media: str | None = Field(default=None, json_schema_extra={"format": "binary"})
+    """A piece of music: wav, flac, mp3, ogg (vorbis, opus) or m4a. Images are answered with 501 in this version."""
+
+
 class EmbeddingsRequest(_Request):
     """Texts into vectors, in the OpenAI shape."""
 
@@ -192,6 +234,18 @@ class EmotionPoint(BaseModel):
     arousal_uncertainty: float
 
 
+class Descriptor(BaseModel):
+    """One dimension of a piece of music; without values it is unknown."""
+
+    dimension: Literal["instruments", "style", "key", "time_signature", "tempo", "mood", "unknown"]
+    values: list[str]
+    confidence: float
+    source: Literal["signal", "model", "text"] | None
+    text_short: str | None
+    text_medium: str | None
+    text_long: str | None
+
+
 class Music(BaseModel):
     """What a piece of music says of itself."""
 
@@ -204,7 +258,21 @@ class Music(BaseModel):
     silent: bool
     emotion: Emotion
     curve: list[EmotionPoint]
+    time_signature: str | None
+    time_signature_confidence: float
+    beat_times: list[float]
+    tempo_alternatives: list[float]
+    key_alternatives: list[str]
+    descriptors: list[Descriptor]
     summary: str
+
+
+class Feeling(BaseModel):
+    """The emotion of a medium, and as it goes on where it has a duration."""
+
+    medium: Literal["audio", "midi"]
+    emotion: Emotion
+    curve: list[EmotionPoint]
 
 
 class Prompt(BaseModel):
@@ -276,7 +344,7 @@ class Job(BaseModel):
     seed: int
     models: dict[str, str]
     problem: Problem | None
-    result: PaintResult | None
+    result: PaintResult | Music | None
     links: dict[str, str]
 
 

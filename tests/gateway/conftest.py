@@ -18,11 +18,12 @@ from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
 from luce.errors import MalformedMedia
 from luce.server.bus import connect
+from luce.server.host import ServiceHost
 from luce.server.host.lifecycle import ServiceState
 from luce.server.jobs import JobContext, JobWorker
 from luce.server.media import encode_png
 from luce.server.settings import BusSettings, HostSettings, JobSettings, TritonSettings
-from luce.v1 import agents_pb2, jobs_pb2
+from luce.v1 import agents_pb2, emotion_pb2, jobs_pb2, media_pb2
 from tests.fixtures.media import encode, song
 from tests.fixtures.nats import NatsServer, free_port
 
@@ -108,16 +109,67 @@ async def paint(queued: jobs_pb2.QueuedTask, job: jobs_pb2.Job, context: JobCont
     return jobs_pb2.Job.Result(paint=agents_pb2.PaintResult(images=images, music=music))
 
 
+def heard(audio: media_pb2.BlobRef) -> agents_pb2.MusicDescription:
+    """A description whose words say which file it is of."""
+    point = emotion_pb2.EmotionPoint(duration_s=3.0, valence_uncertainty=0.2, arousal_uncertainty=0.1)
+    music = agents_pb2.MusicDescription(
+        duration_s=3.0,
+        tempo_bpm=120.0,
+        key="C major",
+        key_alternatives=["A minor"],
+        beat_times=[0.5, 1.0],
+        tempo_alternatives=[60.0],
+        emotion=emotion_pb2.Emotion(valence=0.5, arousal=-0.25),
+        curve=emotion_pb2.EmotionCurve(points=[point]),
+        summary=f"{audio.media_type} of {audio.size} bytes",
+    )
+    music.descriptors.add(dimension=agents_pb2.DESCRIPTOR_DIMENSION_INSTRUMENTS)
+    music.descriptors.add(
+        dimension=agents_pb2.DESCRIPTOR_DIMENSION_MOOD,
+        values=["calm", "romantic"],
+        confidence=0.5,
+        source=agents_pb2.DESCRIPTOR_SOURCE_MODEL,
+    )
+    return music
+
+
+async def describe(queued: jobs_pb2.QueuedTask, job: jobs_pb2.Job, context: JobContext) -> jobs_pb2.Job.Result:
+    """Describes at once; a file named "wait" takes until it is cancelled, one named "refuse" fails."""
+    audio = queued.task.describe.audio
+    if audio.filename.startswith("refuse"):
+        raise MalformedMedia("audio does not decode", field="audio")
+    if audio.filename.startswith("wait"):
+        await asyncio.sleep(60)
+    return jobs_pb2.Job.Result(describe=agents_pb2.DescribeResult(music=heard(audio)))
+
+
+class SimpleAgents:
+    """Agents that answer at once."""
+
+    async def Describe(self, request: agents_pb2.DescribeRequest, context: object) -> agents_pb2.DescribeResponse:
+        return agents_pb2.DescribeResponse(description=heard(request.audio))
+
+    async def Imagine(self, request: agents_pb2.ImagineRequest, context: object) -> agents_pb2.ImagineResponse:
+        if request.text == "break":
+            raise MalformedMedia("nothing to imagine", field="description", limit="a description")
+        return agents_pb2.ImagineResponse(prompts=[agents_pb2.Prompt(text=request.text)] * max(1, request.count))
+
+
 @asynccontextmanager
 async def working(settings: Settings, concurrency: int = 2) -> AsyncIterator[None]:
-    """A worker while the block lasts."""
+    """Workers while the block lasts."""
     nc = await connect(settings.bus, "worker")
-    worker = JobWorker("paint", paint, concurrency=concurrency, settings=settings.jobs, bus=settings.bus)
-    await worker.start(nc)
+    workers = [
+        JobWorker(kind, handler, concurrency=concurrency, settings=settings.jobs, bus=settings.bus)
+        for kind, handler in (("paint", paint), ("describe", describe))
+    ]
+    for worker in workers:
+        await worker.start(nc)
     try:
         yield
     finally:
-        await worker.drain(0)
+        for worker in workers:
+            await worker.drain(0)
         await nc.close()
 
 
@@ -127,6 +179,28 @@ async def doors(nats_server: NatsServer) -> AsyncIterator[Doors]:
     settings = settings_for(nats_server.settings)
     async with running(settings) as doors, working(settings):
         yield doors
+
+
+@pytest.fixture(scope="module")
+async def doors_with_agents(nats_server: NatsServer) -> AsyncIterator[Doors]:
+    """A gateway, workers, and agents of a simple kind."""
+    settings = settings_for(nats_server.settings)
+    host = ServiceHost(
+        "agents",
+        nc=await connect(nats_server.settings, "agents"),
+        servicers=[(SimpleAgents(), agents_pb2.DESCRIPTOR.services_by_name["AgentsService"])],
+        settings=HostSettings(drain_wait_s=0, drain_timeout_s=2),
+    )
+    serving = asyncio.create_task(host.run())
+    async with running(settings) as doors, working(settings):
+
+        async def found() -> bool:
+            return bool((await doors.http.get("/readyz")).json()["dependencies"]["agents"]["ready"])
+
+        await eventually(found)
+        yield doors
+    host.stop()
+    await serving
 
 
 @pytest.fixture(scope="module")

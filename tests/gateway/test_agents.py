@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-
 import grpc
 import pytest
 
-from luce.errors import MalformedMedia
-from luce.server.bus import connect
-from luce.server.host import ServiceHost
-from luce.server.settings import HostSettings
 from luce.v1 import agents_pb2, agents_pb2_grpc, media_pb2
-from tests.fixtures.nats import NatsServer
-from tests.gateway.conftest import Doors, eventually, running, settings_for
-
-
-class _Agents:
-    async def Describe(self, request: agents_pb2.DescribeRequest, context: object) -> agents_pb2.DescribeResponse:
-        summary = f"{request.audio.media_type} of {request.audio.size} bytes"
-        return agents_pb2.DescribeResponse(description=agents_pb2.MusicDescription(summary=summary))
-
-    async def Imagine(self, request: agents_pb2.ImagineRequest, context: object) -> agents_pb2.ImagineResponse:
-        if request.text == "break":
-            raise MalformedMedia("nothing to imagine", field="description", limit="a description")
-        return agents_pb2.ImagineResponse(prompts=[agents_pb2.Prompt(text=request.text)] * max(1, request.count))
+from tests.gateway.conftest import Doors
 
 
 @pytest.fixture(scope="module")
-async def doors(nats_server: NatsServer) -> AsyncIterator[Doors]:
+def doors(doors_with_agents: Doors) -> Doors:
     """A gateway, and agents of a simple kind."""
-    host = ServiceHost(
-        "agents",
-        nc=await connect(nats_server.settings, "agents"),
-        servicers=[(_Agents(), agents_pb2.DESCRIPTOR.services_by_name["AgentsService"])],
-        settings=HostSettings(drain_wait_s=0, drain_timeout_s=2),
-    )
-    serving = asyncio.create_task(host.run())
-    async with running(settings_for(nats_server.settings)) as doors:
-
-        async def found() -> bool:
-            return bool((await doors.http.get("/readyz")).json()["dependencies"]["agents"]["ready"])
-
-        await eventually(found)
-        yield doors
-    host.stop()
-    await serving
+    return doors_with_agents
 
 
 async def test_describe_reaches_the_agents_with_what_is_true_of_the_file(doors: Doors, short_song: bytes) -> None:

@@ -32,6 +32,8 @@ async def test_every_route_is_declared_with_its_problems(doors: Doors) -> None:
     document = (await doors.http.get("/openapi.json")).json()
     assert {(method, path) for path, methods in document["paths"].items() for method in methods} == {
         ("post", "/v1/images/generations"),
+        ("post", "/v1/descriptions"),
+        ("post", "/v1/emotions"),
         ("post", "/v1/embeddings"),
         ("get", "/v1/jobs"),
         ("get", "/v1/jobs/{job_id}"),

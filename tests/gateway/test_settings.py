@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from gateway.settings import GatewaySettings, is_loopback, split_address
 
-_DOCUMENT = Path(__file__).parents[2] / "docs" / "http.md"
 _DIGEST = hashlib.sha256(b"a key").hexdigest()
 
 
@@ -52,13 +49,3 @@ def test_keys_come_from_the_environment_and_are_not_printed(monkeypatch: pytest.
     assert list(settings.api_keys) == ["me", "you"]
     assert settings.api_keys["you"].get_secret_value() == _DIGEST
     assert _DIGEST not in repr(settings)
-
-
-def test_the_document_tells_every_setting_and_its_default() -> None:
-    rows = re.findall(r"^\| `([A-Z_]+)` \| (?:`(.*?)`)? ?\| (.+) \|$", _DOCUMENT.read_text("utf-8"), re.M)
-    told = {name.lower(): (default, text) for name, default, text in rows}
-    expected = {}
-    for name, field in GatewaySettings.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        expected[name] = ("" if default == {} else str(default), " ".join((field.description or "").split()))
-    assert told == expected
