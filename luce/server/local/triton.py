@@ -175,7 +175,7 @@ class TritonOptions:
     http_port: int
     grpc_port: int
     metrics_port: int
-    backends: Sequence[str] = ("onnxruntime", "diffusion")
+    backends: Sequence[str] = ("onnxruntime", "diffusion", "autoregressive")
     models: Sequence[str] | None = None
     threads: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     exit_timeout_s: int = 20

@@ -1,0 +1,93 @@
+"""Deciding tokens along one sequence: by drawing, or greedily at temperature 0."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from backends.autoregressive import sampling
+from backends.autoregressive.errors import RequestFailed
+from backends.autoregressive.events import FloatArray, Ids
+from backends.autoregressive.pattern import FREE, Pattern
+from backends.autoregressive.request import DecodingRequest
+from backends.autoregressive.search import Rules
+
+
+class Sampled:
+    """One sequence of K codebooks, drawn from the request's own stream, or greedy at temperature 0."""
+
+    branches = 1
+
+    def __init__(self, pattern: Pattern, start: int, rules: Rules, request: DecodingRequest) -> None:
+        self._pattern = pattern
+        self._rules = rules
+        self._request = request
+        self._random = sampling.generator(request.seed)
+        self._decided = np.full((pattern.steps, len(pattern.delays)), pattern.special, dtype=np.int64)
+        self._last = np.full(len(pattern.delays), start, dtype=np.int64)
+        self._tokens: list[int] = []
+        self._length: int | None = None
+        self._state = rules.start(pattern.prefix)
+        self.step = 0
+        self.reason = ""
+        self.log_probability = 0.0
+
+    def inputs(self) -> Ids:
+        """(1, K)."""
+        return self._last[None]
+
+    def skip(self, steps: int) -> Ids:
+        """What the prefix decides."""
+        known = np.stack([self._pattern.forced(step) for step in range(steps)])
+        read = np.concatenate([self._last[None], known[:-1]])
+        self._decided[:steps] = known
+        self._last = known[-1]
+        self.step = steps
+        return read
+
+    def accept(self, logits: FloatArray) -> Sequence[int]:
+        """Decide each codebook's token."""
+        decided = self._pattern.forced(self.step)
+        free = [codebook for codebook, token in enumerate(decided) if token == FREE]
+        for codebook in free:
+            decided[codebook] = self._pick(logits[0, codebook])
+        self._decided[self.step] = decided
+        self._last = decided
+        self.step += 1
+        if free and len(decided) == 1:
+            self._follow(int(decided[0]))
+        if not self.reason and self.step == self._pattern.steps:
+            self.reason = "length"
+        return (0,)
+
+    def frames(self) -> int:
+        """Complete frames; what may turn out to be a stop sequence is held back."""
+        if self._length is not None:
+            return self._length
+        complete = self._pattern.complete(self.step)
+        return complete if self.reason else max(0, complete - self._rules.hold_back)
+
+    def result(self, start: int, end: int) -> Ids:
+        """Decided frames."""
+        return self._pattern.gather(self._decided, start, end)
+
+    def _pick(self, logits: FloatArray) -> int:
+        allowed = self._rules.restrict(logits, self._state, len(self._tokens))
+        if not np.isfinite(allowed.max()):
+            raise RequestFailed("INTERNAL", "the model's constraint lets no token come")
+        log_probabilities = sampling.log_softmax(allowed)
+        request = self._request
+        uniform = self._random.random() if request.temperature else 0.0
+        token = sampling.pick(
+            allowed, uniform, temperature=request.temperature, top_k=request.top_k, top_p=request.top_p
+        )
+        self.log_probability += float(log_probabilities[token])
+        return token
+
+    def _follow(self, token: int) -> None:
+        self._tokens.append(token)
+        self._state = self._rules.advance(self._state, token)
+        self.reason, cut = self._rules.ending(self._tokens)
+        if self.reason:
+            self._length = len(self._tokens) - cut

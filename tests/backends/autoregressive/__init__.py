@@ -1,0 +1,1 @@
+"""The autoregressive backend without a server."""
