@@ -15,7 +15,7 @@ from luce._handles import AsyncJobHandle, AsyncJobs, JobHandle, Jobs
 from luce._media import Source
 from luce._requests import PaintOptions
 from luce._sync import SyncTransport
-from luce._types import Blob, Embeddings, MusicDescription, Painting
+from luce._types import Blob, Embeddings, Feeling, MusicDescription, Painting
 
 Transport = TypeVar("Transport", SyncTransport, AsyncTransport)
 
@@ -136,9 +136,32 @@ class Client(_Base[SyncTransport]):
         job = self._transport.run(self._core.submit_paint(audio, prompt, timeout, options))
         return JobHandle(job, self._core, self._transport)
 
-    def describe(self, audio: Source) -> MusicDescription:
-        """What a piece of music says of itself."""
-        return self._transport.run(self._core.describe(audio))
+    def describe(
+        self,
+        audio: Source,
+        *,
+        timeout: float | None = None,
+        on_event: Callable[[JobEvent], object] | None = None,
+    ) -> MusicDescription:
+        """What a piece of music says of itself.
+
+        It is a job, so that music may be long; an interrupt, the timeout and an error in `on_event` cancel it.
+
+        Args:
+            audio: A path, bytes, or a file opened for bytes.
+            timeout: Seconds for all of it; left out: `Timeout.job`.
+            on_event: Called with each event while it happens.
+        """
+        return self._transport.run(self._core.describe(audio, timeout), on_event)
+
+    def feel(self, media: Source, *, timeout: float | None = None) -> Feeling:
+        """How a piece of music feels, as a whole and as it goes on; `Unimplemented` for other media.
+
+        Args:
+            media: A path, bytes, or a file opened for bytes.
+            timeout: Seconds for all of it; left out: `Timeout.job`.
+        """
+        return self._transport.run(self._core.feel(media, timeout))
 
     def embed(self, texts: Sequence[str]) -> Embeddings:
         """Texts (1..64) as vectors in the space that all media share."""
@@ -207,9 +230,19 @@ class AsyncClient(_Base[AsyncTransport]):
         job = await self._transport.run(self._core.submit_paint(audio, prompt, timeout, options))
         return AsyncJobHandle(job, self._core, self._transport)
 
-    async def describe(self, audio: Source) -> MusicDescription:
-        """See `Client.describe`."""
-        return await self._transport.run(self._core.describe(audio))
+    async def describe(
+        self,
+        audio: Source,
+        *,
+        timeout: float | None = None,
+        on_event: Callable[[JobEvent], object] | None = None,
+    ) -> MusicDescription:
+        """See `Client.describe`; `on_event` may be a coroutine function."""
+        return await self._transport.run(self._core.describe(audio, timeout), on_event)
+
+    async def feel(self, media: Source, *, timeout: float | None = None) -> Feeling:
+        """See `Client.feel`."""
+        return await self._transport.run(self._core.feel(media, timeout))
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """See `Client.embed`."""

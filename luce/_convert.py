@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -75,18 +76,52 @@ def music(message: agents_pb2.MusicDescription) -> types.MusicDescription:
         loudness_lufs=message.loudness_lufs,
         silent=message.silent,
         emotion=emotion(message.emotion),
-        curve=tuple(
-            types.EmotionPoint(
-                start_s=point.start_s,
-                duration_s=point.duration_s,
-                emotion=emotion(point.emotion),
-                valence_uncertainty=point.valence_uncertainty,
-                arousal_uncertainty=point.arousal_uncertainty,
-            )
-            for point in message.curve.points
-        ),
+        curve=curve(message.curve),
         summary=message.summary,
+        time_signature=message.time_signature or None,
+        time_signature_confidence=message.time_signature_confidence,
+        beat_times=tuple(message.beat_times),
+        tempo_alternatives=tuple(message.tempo_alternatives),
+        key_alternatives=tuple(message.key_alternatives),
+        descriptors=tuple(_descriptor(descriptor) for descriptor in message.descriptors),
     )
+
+
+def curve(message: emotion_pb2.EmotionCurve) -> tuple[types.EmotionPoint, ...]:
+    """An emotion as it goes on."""
+    return tuple(
+        types.EmotionPoint(
+            start_s=point.start_s,
+            duration_s=point.duration_s,
+            emotion=emotion(point.emotion),
+            valence_uncertainty=point.valence_uncertainty,
+            arousal_uncertainty=point.arousal_uncertainty,
+        )
+        for point in message.points
+    )
+
+
+def feeling(message: mapping_pb2.FeelResponse) -> types.Feeling:
+    """How a medium feels."""
+    return types.Feeling(message.medium, emotion(message.emotion), curve(message.curve))
+
+
+def _descriptor(message: agents_pb2.Descriptor) -> types.Descriptor:
+    return types.Descriptor(
+        dimension=_named(agents_pb2.DescriptorDimension, message.dimension) or "",
+        values=tuple(message.values),
+        confidence=message.confidence,
+        source=_named(agents_pb2.DescriptorSource, message.source),
+        texts=(message.text_short, message.text_medium, message.text_long),
+    )
+
+
+def _named(kind: EnumTypeWrapper[Any], number: int) -> str | None:
+    """The plain name of an enum's value, "key" of DESCRIPTOR_DIMENSION_KEY; None where unspecified or unknown."""
+    if not number or number not in kind.values():
+        return None
+    first: str = kind.Name(0)
+    return str(kind.Name(number)).removeprefix(first.removesuffix("UNSPECIFIED")).lower()
 
 
 def prompt(message: agents_pb2.Prompt) -> types.Prompt:
@@ -113,6 +148,7 @@ def job(message: jobs_pb2.Job) -> types.Job:
         # A stage that ran twice (a second attempt) is told once, with its sum.
         timings[timing.stage] = timings.get(timing.stage, 0.0) + timing.seconds
     paint = message.result.paint
+    heard = message.result.describe if message.result.HasField("describe") else paint
     return types.Job(
         id=message.id,
         kind=message.kind,
@@ -130,7 +166,7 @@ def job(message: jobs_pb2.Job) -> types.Job:
         models=dict(message.models),
         error=from_problem(message.problem) if message.HasField("problem") else None,
         pictures=tuple(picture(image) for image in paint.images),
-        music=music(paint.music) if paint.HasField("music") else None,
+        music=music(heard.music) if heard.HasField("music") else None,
         owner=message.owner,
     )
 

@@ -19,7 +19,7 @@ from luce._config import DEFAULT_LIMITS, DEFAULT_RETRY, DEFAULT_TIMEOUT, Limits,
 from luce._events import StateChanged
 from luce._media import Source, Upload
 from luce._requests import PaintOptions, embed_request, paint_request
-from luce._types import Blob, Embeddings, Job, JobState, MusicDescription, PaintedImage, Painting
+from luce._types import Blob, Embeddings, Feeling, Job, JobState, MusicDescription, PaintedImage, Painting
 from luce.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -31,7 +31,7 @@ from luce.errors import (
     ResourceExhausted,
     Unavailable,
 )
-from luce.v1 import agents_pb2, jobs_pb2, media_pb2
+from luce.v1 import agents_pb2, jobs_pb2, mapping_pb2, media_pb2
 
 CANCEL_TIMEOUT_S = 3.0
 """How long an abandoned operation may take to cancel its job."""
@@ -171,12 +171,7 @@ class Core:
 
     def painting(self, job: Job) -> Operation[Painting]:
         """What a finished job made, with the pictures' bytes."""
-        if job.error is not None:
-            raise job.error
-        if job.state is JobState.CANCELLED:
-            raise Cancelled(f"job {job.id} was cancelled")
-        if job.state is not JobState.SUCCEEDED:
-            raise FailedPrecondition(f"job {job.id} is {job.state.value}: it has no result yet")
+        _check_success(job)
         images = []
         for picture in job.pictures:
             data = yield from self.download(picture.blob)
@@ -212,16 +207,20 @@ class Core:
     def paint(
         self, audio: Source | None, prompt: str, timeout: float | None, options: PaintOptions
     ) -> Operation[Painting]:
-        """From music to pictures. Who stops listening cancels the job: nobody else knows of it."""
+        """From music to pictures."""
         deadline = self.deadline(self.timeout.job if timeout is None else timeout)
         job = yield from self.submit_paint(audio, prompt, timeout, options)
+        job = yield from self._own(job.id, deadline)
+        return (yield from self.painting(job))
+
+    def _own(self, job_id: str, deadline: float) -> Operation[Job]:
+        """Follow a job that nobody else knows of: who stops listening cancels it."""
         try:
-            job = yield from self.watch(job.id, 0, max(deadline - self.now(), 0.001))
+            return (yield from self.watch(job_id, 0, max(deadline - self.now(), 0.001)))
         except BaseException as error:
             if isinstance(error, DeadlineExceeded) or not isinstance(error, LuceError):
-                yield from self._cancel_quietly(job.id)
+                yield from self._cancel_quietly(job_id)
             raise
-        return (yield from self.painting(job))
 
     def _cancel_quietly(self, job_id: str) -> Operation[None]:
         try:
@@ -280,15 +279,39 @@ class Core:
             yield commands.Close(stream)
         return bytes(data)
 
-    def describe(self, audio: Source) -> Operation[MusicDescription]:
-        """Send the audio and listen to it."""
-        blob = yield from self.upload(audio, field="audio")
-        request = agents_pb2.DescribeRequest(audio=convert.blob_to_wire(blob))
-        reply = yield from self._call(commands.DESCRIBE, request, self.deadline(self.timeout.call))
-        return convert.music(reply.description)
+    def describe(self, audio: Source, timeout: float | None) -> Operation[MusicDescription]:
+        """Send the music and have it listened to: as a job, because it may be long."""
+        budget = self.timeout.job if timeout is None else timeout
+        deadline = self.deadline(budget)
+        blob = yield from self.upload(audio, field="audio", timeout=min(budget, self.timeout.upload))
+        task = jobs_pb2.Task(describe=agents_pb2.DescribeRequest(audio=convert.blob_to_wire(blob)))
+        job = yield from self.submit(task, "", self._remaining(deadline, "the upload"))
+        job = yield from self._own(job.id, deadline)
+        _check_success(job)
+        if job.music is None:
+            raise Internal(f"job {job.id} succeeded without a description")
+        return job.music
+
+    def feel(self, media: Source, timeout: float | None) -> Operation[Feeling]:
+        """Send a medium and ask how it feels."""
+        budget = self.timeout.job if timeout is None else timeout
+        deadline = self.deadline(budget)
+        blob = yield from self.upload(media, field="media", timeout=min(budget, self.timeout.upload))
+        request = mapping_pb2.FeelRequest(media=convert.blob_to_wire(blob))
+        return convert.feeling((yield from self._call(commands.FEEL, request, deadline)))
 
     def embed(self, texts: Sequence[str]) -> Operation[Embeddings]:
         """Texts into vectors."""
         request = embed_request(texts)
         reply = yield from self._call(commands.EMBED, request, self.deadline(self.timeout.call))
         return convert.embeddings(reply)
+
+
+def _check_success(job: Job) -> None:
+    """Raise what a job failed with, or what else it has no result for."""
+    if job.error is not None:
+        raise job.error
+    if job.state is JobState.CANCELLED:
+        raise Cancelled(f"job {job.id} was cancelled")
+    if job.state is not JobState.SUCCEEDED:
+        raise FailedPrecondition(f"job {job.id} is {job.state.value}: it has no result yet")

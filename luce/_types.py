@@ -67,6 +67,25 @@ class EmotionPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Descriptor:
+    """One dimension of a piece of music.
+
+    Attributes:
+        dimension: "instruments", "style", "key", "time_signature", "tempo" or "mood".
+        values: The likeliest first; empty: unknown.
+        confidence: In the first value, 0..1; 0 without values.
+        source: How it was found: "signal", "model" or "text"; None without values.
+        texts: The same in sentences of about 20, 50 and 70 tokens; each "" where nobody wrote it.
+    """
+
+    dimension: str
+    values: tuple[str, ...]
+    confidence: float
+    source: str | None
+    texts: tuple[str, str, str] = field(default=("", "", ""), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class MusicDescription:
     """What a piece of music says of itself.
 
@@ -81,6 +100,12 @@ class MusicDescription:
         emotion: Of the piece as a whole.
         curve: The emotion as it goes on.
         summary: Plain sentences.
+        time_signature: Such as "3/4"; None: not clear.
+        time_signature_confidence: 0..1.
+        beat_times: Seconds from the start, ascending; empty where the tempo is not clear.
+        tempo_alternatives: Other tempi that fit, beats per minute, the likeliest first.
+        key_alternatives: Other keys that fit, the likeliest first.
+        descriptors: One of each dimension.
     """
 
     duration_s: float
@@ -93,6 +118,37 @@ class MusicDescription:
     emotion: Emotion
     curve: tuple[EmotionPoint, ...] = field(repr=False)
     summary: str
+    time_signature: str | None = None
+    time_signature_confidence: float = 0.0
+    beat_times: tuple[float, ...] = field(default=(), repr=False)
+    tempo_alternatives: tuple[float, ...] = ()
+    key_alternatives: tuple[str, ...] = ()
+    descriptors: tuple[Descriptor, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Feeling:
+    """How a medium feels.
+
+    Attributes:
+        medium: What was felt: "audio" or "midi".
+        emotion: Of the whole.
+        curve: The emotion as it goes on.
+    """
+
+    medium: str
+    emotion: Emotion
+    curve: tuple[EmotionPoint, ...] = field(repr=False)
+
+    @property
+    def uncertainty(self) -> tuple[float, float]:
+        """Standard deviation of valence and of arousal: the mean over the curve; (0, 0) without one."""
+        if not self.curve:
+            return 0.0, 0.0
+        return (
+            sum(point.valence_uncertainty for point in self.curve) / len(self.curve),
+            sum(point.arousal_uncertainty for point in self.curve) / len(self.curve),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +208,7 @@ class Job:
 
     Attributes:
         id: Opaque id.
-        kind: Such as "paint".
+        kind: "paint" or "describe".
         state: Where it is in its life.
         position: Jobs ahead of it while queued; 0: next.
         stage: Of the running stage.
@@ -163,10 +219,10 @@ class Job:
         started_at: When a worker first started it.
         finished_at: When it ended.
         timings: Stage to seconds, in the order of the stages.
-        seed: The seed used, also where none was given.
+        seed: The seed used, also where none was given; 0 where the work draws no random numbers.
         models: Model name to version of every model that took part.
         error: Why it failed; None unless it did.
-        pictures: What was painted; empty until it succeeded.
+        pictures: What was painted; empty until it succeeded, and where nothing was to be painted.
         music: What was heard; None without audio and until it succeeded.
         owner: Name of the API key; "anonymous" without one.
     """

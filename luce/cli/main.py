@@ -18,7 +18,8 @@ EPILOG: Final = """\
 examples:
   luce paint song.ogg -o picture.png     paint a song; starts a stack for it where none runs
   luce up --detach                       start the stack, and keep it warm
-  luce describe song.ogg                 what a piece of music says of itself
+  luce describe song.ogg --plot song.png what a piece of music says of itself, drawn
+  luce feel *.mp3 --json                 valence and arousal, one JSON object a line
   luce down                              stop the stack
 
 exit codes:
@@ -28,7 +29,7 @@ exit codes:
 
 def make_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from luce.cli import ask, jobs, paint, stack
+    from luce.cli import describe, embed, feel, jobs, paint, stack
 
     parser = argparse.ArgumentParser(
         prog="luce",
@@ -39,7 +40,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"luce {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     paint.add_parser(commands)
-    ask.add_parsers(commands)
+    describe.add_parser(commands)
+    feel.add_parser(commands)
+    embed.add_parser(commands)
     jobs.add_parser(commands)
     stack.add_parsers(commands)
     return parser

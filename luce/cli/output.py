@@ -27,6 +27,11 @@ def answer_json(value: Mapping[str, Any]) -> None:
     answer(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def answer_line(value: Mapping[str, Any]) -> None:
+    """One of several results as a JSON object on a line of its own."""
+    answer(json.dumps(value, ensure_ascii=False))
+
+
 def error_json(error: LuceError) -> dict[str, Any]:
     """An error, for `--json`."""
     return {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from luce._types import Job, MusicDescription, Painting
+from luce._types import Descriptor, EmotionPoint, Feeling, Job, MusicDescription, Painting
 from luce.cli.output import error_json
 from luce.emotion import Emotion
 
@@ -32,15 +33,50 @@ def music(value: MusicDescription) -> dict[str, Any]:
         "key_confidence": round(value.key_confidence, 3),
         "loudness_lufs": round(value.loudness_lufs, 2),
         "emotion": emotion(value.emotion),
-        "curve": [
-            {
-                "start_s": round(point.start_s, 3),
-                "duration_s": round(point.duration_s, 3),
-                "valence": round(point.emotion.valence, 4),
-                "arousal": round(point.emotion.arousal, 4),
-            }
-            for point in value.curve
-        ],
+        "curve": curve(value.curve),
+        "time_signature": value.time_signature,
+        "time_signature_confidence": round(value.time_signature_confidence, 3),
+        "beat_times": [round(time, 3) for time in value.beat_times],
+        "tempo_alternatives": [round(bpm, 1) for bpm in value.tempo_alternatives],
+        "key_alternatives": list(value.key_alternatives),
+        "descriptors": [_descriptor(descriptor) for descriptor in value.descriptors],
+    }
+
+
+def curve(points: Sequence[EmotionPoint]) -> list[dict[str, float]]:
+    """An emotion as it goes on."""
+    return [
+        {
+            "start_s": round(point.start_s, 3),
+            "duration_s": round(point.duration_s, 3),
+            "valence": round(point.emotion.valence, 4),
+            "arousal": round(point.emotion.arousal, 4),
+            "valence_uncertainty": round(point.valence_uncertainty, 4),
+            "arousal_uncertainty": round(point.arousal_uncertainty, 4),
+        }
+        for point in points
+    ]
+
+
+def feeling(value: Feeling) -> dict[str, Any]:
+    """How a medium feels, with its curve."""
+    valence, arousal = value.uncertainty
+    return {
+        "medium": value.medium,
+        **emotion(value.emotion),
+        "valence_uncertainty": round(valence, 4),
+        "arousal_uncertainty": round(arousal, 4),
+        "curve": curve(value.curve),
+    }
+
+
+def _descriptor(value: Descriptor) -> dict[str, Any]:
+    return {
+        "dimension": value.dimension,
+        "values": list(value.values),
+        "confidence": round(value.confidence, 3),
+        "source": value.source,
+        "texts": list(value.texts) if any(value.texts) else None,
     }
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import grpc
 
-from luce.errors import InvalidArgument, LuceError, NotFound
-from luce.server.errors import to_grpc_status
+from luce.errors import InvalidArgument, LuceError, MalformedMedia, NotFound
+from luce.server.errors import to_grpc_status, to_problem
 from luce.v1 import (
     agents_pb2,
     agents_pb2_grpc,
@@ -33,8 +33,25 @@ MUSIC = agents_pb2.MusicDescription(
     key="C major",
     loudness_lufs=-14,
     emotion=emotion_pb2.Emotion(valence=0.75, arousal=0.5),
-    curve=emotion_pb2.EmotionCurve(points=[emotion_pb2.EmotionPoint(start_s=0, duration_s=5)]),
+    curve=emotion_pb2.EmotionCurve(
+        points=[emotion_pb2.EmotionPoint(duration_s=5, valence_uncertainty=0.25, arousal_uncertainty=0.125)]
+    ),
     summary="Bright and fast.",
+    time_signature="4/4",
+    time_signature_confidence=0.75,
+    beat_times=[0.5, 1.0],
+    tempo_alternatives=[64],
+    key_alternatives=["A minor"],
+    descriptors=[
+        agents_pb2.Descriptor(dimension=agents_pb2.DESCRIPTOR_DIMENSION_STYLE),
+        agents_pb2.Descriptor(
+            dimension=agents_pb2.DESCRIPTOR_DIMENSION_MOOD,
+            values=["joyful", "playful"],
+            confidence=0.5,
+            source=agents_pb2.DESCRIPTOR_SOURCE_MODEL,
+            text_short="Joyful.",
+        ),
+    ],
 )
 PROMPT = agents_pb2.Prompt(
     text="a sunlit meadow",
@@ -137,12 +154,34 @@ class SmallServer(
                 self.tasks[job_id] = request
                 seed = request.task.paint.options.seed
                 self.jobs[job_id] = jobs_pb2.Job(
-                    id=job_id, kind="paint", state=jobs_pb2.JOB_STATE_QUEUED, seed=seed, eta_s=-1
+                    id=job_id,
+                    kind=str(request.task.WhichOneof("kind")),
+                    state=jobs_pb2.JOB_STATE_QUEUED,
+                    seed=seed,
+                    eta_s=-1,
                 )
-                self._work(job_id, request.task.paint)
+                if request.task.HasField("describe"):
+                    self._describe(job_id, request.task.describe)
+                else:
+                    self._work(job_id, request.task.paint)
         # An answer that is lost after the work was accepted.
         self.faults.strike("Submitted", context)
         return jobs_pb2.SubmitResponse(job=self.jobs[job_id])
+
+    def _describe(self, job_id: str, describe: agents_pb2.DescribeRequest) -> None:
+        """Like painting, by the file's name: "slow" never ends, "bad" fails."""
+        self.change(job_id, jobs_pb2.JOB_STATE_RUNNING, attempts=1)
+        name = describe.audio.filename
+        if name.startswith("slow"):
+            return
+        if name.startswith("bad"):
+            self.change(
+                job_id, jobs_pb2.JOB_STATE_FAILED, problem=to_problem(MalformedMedia("cut short", field="audio"))
+            )
+            return
+        self.tell(job_id, partial=jobs_pb2.JobEvent.Partial(music=MUSIC))
+        result = jobs_pb2.Job.Result(describe=agents_pb2.DescribeResult(music=MUSIC))
+        self.change(job_id, jobs_pb2.JOB_STATE_SUCCEEDED, result=result)
 
     def _work(self, job_id: str, paint: agents_pb2.PaintRequest) -> None:
         self.change(job_id, jobs_pb2.JOB_STATE_RUNNING, attempts=1)
@@ -245,4 +284,6 @@ class SmallServer(
 
     def Feel(self, request: mapping_pb2.FeelRequest, context: Any) -> mapping_pb2.FeelResponse:
         self._begin("Feel", context)
-        return mapping_pb2.FeelResponse(emotion=MUSIC.emotion)
+        if request.media.filename.startswith("bad"):
+            abort(context, MalformedMedia("cut short", field="media"))
+        return mapping_pb2.FeelResponse(emotion=MUSIC.emotion, curve=MUSIC.curve, medium="audio")

@@ -207,10 +207,54 @@ def test_a_download_larger_than_the_limit_is_not_begun(server: SmallServer) -> N
     assert server.calls["Download"] == 0
 
 
-def test_describe_and_embed_answer_values(client: luce.Client) -> None:
-    music = client.describe(b"song")
+def test_describe_answers_all_that_was_heard(client: luce.Client) -> None:
+    events: list[luce.JobEvent] = []
+    music = client.describe(b"song", on_event=events.append)
     assert (music.tempo_bpm, music.key, music.silent) == (128, "C major", False)
     assert music.curve[0].duration_s == 5
+    assert (music.time_signature, music.time_signature_confidence, music.beat_times) == ("4/4", 0.75, (0.5, 1.0))
+    assert (music.tempo_alternatives, music.key_alternatives) == ((64.0,), ("A minor",))
+    assert music.descriptors == (
+        luce.Descriptor("style", (), 0.0, None),
+        luce.Descriptor("mood", ("joyful", "playful"), 0.5, "model", ("Joyful.", "", "")),
+    )
+    assert any(isinstance(event, luce.MusicHeard) for event in events)
+    job = client.jobs.get(events[0].job_id)
+    assert (job.kind, job.music, job.pictures) == ("describe", music, ())
+
+
+def test_feel_answers_the_emotion_with_its_curve_and_its_uncertainty(client: luce.Client) -> None:
+    felt = client.feel(b"song")
+    assert (felt.medium, felt.emotion) == ("audio", luce.Emotion(0.75, 0.5))
+    assert felt.curve[0].valence_uncertainty == 0.25
+    assert felt.uncertainty == (0.25, 0.125)
+
+
+def test_a_bad_piece_is_its_own_error_for_describe_and_feel(client: luce.Client, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.ogg"
+    bad.write_bytes(b"?")
+    for call in (client.describe, client.feel):
+        with pytest.raises(luce.MalformedMedia, match="cut short"):
+            call(bad)
+
+
+def test_a_description_that_takes_too_long_is_given_up_and_its_job_cancelled(
+    client: luce.Client, server: SmallServer, tmp_path: Path
+) -> None:
+    slow = tmp_path / "slow.ogg"
+    slow.write_bytes(b"...")
+    with pytest.raises(luce.DeadlineExceeded):
+        client.describe(slow, timeout=0.5)
+    (job,) = server.jobs.values()
+    assert client.jobs.get(job.id).state is luce.JobState.CANCELLED
+
+
+async def test_both_clients_describe_and_feel_alike(client: luce.Client, async_client: luce.AsyncClient) -> None:
+    assert await async_client.describe(b"song") == client.describe(b"song")
+    assert await async_client.feel(b"song") == client.feel(b"song")
+
+
+def test_embed_answers_vectors(client: luce.Client) -> None:
     embeddings = client.embed(["a", "b"])
     assert embeddings.vectors == ((1.0, 0.0), (1.0, 0.0))
     assert embeddings.model == "text_encoder:1"
