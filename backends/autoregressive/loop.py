@@ -69,11 +69,13 @@ class Loop:
 
     def submit(self, request: DecodingRequest, mailbox: Mailbox) -> None:
         """Take a request in, or tell its mailbox why not."""
+        if len(self._mailboxes) >= self._most:
+            self._look_who_left()
         refusal = None
         with self._changed:
             if self._stopping:
                 refusal = UNLOADED
-            elif len(self._mailboxes) >= self._most:
+            elif len(self._mailboxes.keys() - self._left) >= self._most:
                 text = f"{self._most} requests are in flight, the most that are taken in"
                 refusal = Failed("RESOURCE_EXHAUSTED", text)
             else:
@@ -121,15 +123,15 @@ class Loop:
 
     def _round(self, arrivals: dict[Hashable, DecodingRequest], left: set[Hashable]) -> dict[Hashable, list[Event]]:
         told: dict[Hashable, list[Event]] = {}
+        for key in left:
+            if key in self._engine:
+                self._engine.cancel(key)
+                told[key] = [Failed("CANCELLED", "cancelled by the client")]
         for key, request in arrivals.items():
             try:
                 self._engine.submit(key, request)
             except RequestFailed as error:
                 told[key] = [Failed(error.code, error.message)]
-        for key in left:
-            if key in self._engine:
-                self._engine.cancel(key)
-                told[key] = [Failed("CANCELLED", "cancelled by the client")]
         for key, events in self._engine.step().items():
             told.setdefault(key, []).extend(events)
         return told

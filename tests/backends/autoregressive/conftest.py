@@ -87,7 +87,7 @@ def make_folder(tmp_path_factory: pytest.TempPathFactory) -> MakeFolder:
         name = repr((model, changes))
         if name not in made:
             folder = tmp_path_factory.mktemp("model") / model
-            {"writer": write_writer, "player": write_player}[model](folder, **changes)
+            (write_writer if model == "writer" else write_player)(folder, **changes)
             made[name] = folder / "1"
         return made[name]
 
