@@ -21,8 +21,10 @@ from PIL import Image
 
 from luce.server.vocabulary import Attributes, compose_prompt, vocabulary
 from training.image_generator.data import HELD_OUT, SHARD, wish_of
+from training.image_generator.decoder import Decoder
 from training.image_generator.export import PIPELINE, TARGET
-from training.image_generator.judge import accuracy, train_judge
+from training.image_generator.judge import accuracy, trained_judge
+from training.image_generator.model import Denoiser
 from training.image_generator.sampler import padded, shifted
 from training.image_generator.text import TextEncoder
 from training.image_generator.train import DATA, RUN
@@ -129,7 +131,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="shards on which the judge learns")
     parser.add_argument("--count", type=int, default=192)
     parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--guidance", type=float, default=4.0)
+    parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sheet-only", action="store_true")
     arguments = parser.parse_args()
@@ -145,13 +147,15 @@ def main() -> None:
     prompts = [compose_prompt(wish, random.Random(row)) for row, wish in enumerate(wishes)]
     drawn = to_bytes(_in_eights(generator, prompts, arguments.steps, arguments.guidance)[0])
     painted = np.stack([paint(wish, FIRST_WISH + row) for row, wish in enumerate(wishes)])
-    judge = train_judge(arguments.data)
+    judge = trained_judge(arguments.data, arguments.run / "judge")
     metrics = {
         "count": arguments.count,
         "steps": arguments.steps,
         "guidance_scale": arguments.guidance,
         "read_back_drawn": accuracy(judge, drawn, wishes),
         "read_back_painted": accuracy(judge, painted, wishes),
+        "parameters": sum(p.numel() for p in Denoiser().parameters()),
+        "decoder_parameters": sum(p.numel() for p in Decoder().parameters()),
         "correlations": correlations(drawn, painted, wishes),
     }
     (arguments.run / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")

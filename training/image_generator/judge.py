@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from luce.server.vocabulary import Attributes, vocabulary
+from training.checkpoints import load_checkpoint, save_checkpoint
 from training.image_generator.data import HELD_OUT, SHARD, wish_of
 
 KINDS = ("scene", "style", "palette", "time", "weather", "light", "composition", "motion", "subject")
@@ -53,8 +54,13 @@ class Judge(nn.Module):
         return [head(joined) for head in self.heads]
 
 
-def train_judge(data: Path, epochs: int = 3) -> Judge:
-    """Train on the shards that are there (not the held-out ones)."""
+def trained_judge(data: Path, folder: Path, epochs: int = 2) -> Judge:
+    """The judge kept in `folder`, or a new one trained on the shards of `data` (not the held-out ones) and kept."""
+    found = load_checkpoint(folder)
+    if found is not None:
+        known_judge = Judge()
+        known_judge.load_state_dict(found[0])
+        return known_judge.eval()
     torch.manual_seed(0)
     judge = Judge().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(judge.parameters(), lr=2e-3)
@@ -76,6 +82,7 @@ def train_judge(data: Path, epochs: int = 3) -> Judge:
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
+    save_checkpoint(folder, dict(judge.state_dict()), {"epochs": epochs, "shards": len(shards)})
     return judge.eval()  # type: ignore[no-any-return]
 
 

@@ -39,7 +39,7 @@ def sample(
     *,
     seed: int = 0,
     steps: int = 12,
-    guidance: float = 4.0,
+    guidance: float = 3.0,
     size: int = 64,
     shift: float = 1.0,
 ) -> Tensor:

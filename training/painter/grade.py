@@ -15,7 +15,7 @@ LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Weights of the channels in brightness (ITU-R BT.601)."""
 
 LEAST_SPREAD = 0.11
-"""Standard deviation of brightness, over a grid of 16 x 16, below which a picture is stretched, so that mist and night stay readable."""
+"""Standard deviation of brightness, over a grid of 16 x 16, below which a picture is stretched: mist stays readable."""
 
 PALETTE_SHARE = 0.72
 """How far a named palette replaces the natural colours."""
