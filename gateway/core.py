@@ -12,16 +12,19 @@ from gateway import admission
 from gateway.settings import GatewaySettings
 from gateway.stopwatch import Stopwatch
 from gateway.uploads import Upload, UploadBudget, safe_filename
-from luce.errors import InvalidArgument, ResourceExhausted, Unavailable, Unimplemented
+from luce.errors import InvalidArgument, PayloadTooLarge, ResourceExhausted, Unavailable, Unimplemented
 from luce.server.bus import ObjectStore
 from luce.server.deadline import Deadline
 from luce.server.host import NatsRpc
 from luce.server.inference import Embedded, TextEmbedder
 from luce.server.jobs import Jobs
 from luce.server.media import AudioProbe, MediaDecoder, sniff
+from luce.server.music.midi import MAGIC, MAX_BYTES
 from luce.v1 import agents_pb2, jobs_pb2, mapping_pb2, media_pb2
 
 AGENTS_SERVICE = "luce.v1.AgentsService"
+MIDI = "audio/midi"
+"""Media type of MIDI files (RFC 6838 knows none; this is the usual one)."""
 
 
 class Gateway:
@@ -67,7 +70,7 @@ class Gateway:
             self._budget,
             field=field,
             max_bytes=most,
-            sniff=sniff,
+            sniff=media_type_of,
             accepts=accepts,
             filename=filename,
         )
@@ -81,7 +84,9 @@ class Gateway:
         """
         data = upload.finish()
         with watch.stage("probe"):
-            if upload.media_type.startswith("audio/"):
+            if upload.media_type == MIDI:
+                upload.duration_s = _look_at_midi(data, upload.field)
+            elif upload.media_type.startswith("audio/"):
                 upload.duration_s = _seconds(await self._decoder.probe(data, field=upload.field))
             else:
                 await self._decoder.image(data, field=upload.field)
@@ -135,11 +140,11 @@ class Gateway:
             leaving.cancel()
 
     async def own_audio(self, key: str, owner: str, field: str) -> media_pb2.BlobRef:
-        """The stored reference of a caller's audio: what the caller says of size or type is not believed.
+        """The stored reference of a caller's audio or MIDI: what the caller says of size or type is not believed.
 
         Raises:
             NotFound: No such upload of this owner.
-            InvalidArgument: It is not audio, or the key is empty.
+            InvalidArgument: It is neither, or the key is empty.
         """
         if not key:
             raise InvalidArgument(f"{field} has no key", field=field)
@@ -166,11 +171,13 @@ class Gateway:
             return await self._embedder.embed(texts, deadline=deadline.remaining())
 
     async def duration_of(self, audio: media_pb2.BlobRef, watch: Stopwatch) -> float:
-        """Seconds of a stored piece of audio; infinite where its container does not tell.
+        """Seconds of a stored piece of music; infinite where its container does not tell, 0 for MIDI: little work.
 
         Raises:
             NotFound, ResourceExhausted, Unavailable: It cannot be read at the moment, or no longer.
         """
+        if audio.media_type == MIDI:
+            return 0.0
         with self._budget.reserved(audio.size), watch.stage("probe"):
             return _seconds(await self._decoder.probe(await self.objects.get(audio.key)))
 
@@ -193,12 +200,12 @@ class Gateway:
             admission.check_texts("text", [request.text])
             raise Unimplemented("the emotion of words needs a text emotion model, which is not there", field="text")
         if not request.media.key:
-            raise InvalidArgument("there is nothing to feel: give media", field="media", limit="audio")
+            raise InvalidArgument("there is nothing to feel: give media", field="media", limit="audio or MIDI")
         ref = await self.objects.info(request.media.key, owner)
         check_felt(ref.media_type)
         described = await self.describe(agents_pb2.DescribeRequest(audio=ref), owner)
-        music = described.description
-        return mapping_pb2.FeelResponse(emotion=music.emotion, curve=music.curve, medium="audio")
+        music, medium = described.description, "midi" if ref.media_type == MIDI else "audio"
+        return mapping_pb2.FeelResponse(emotion=music.emotion, curve=music.curve, medium=medium)
 
     async def imagine(self, request: agents_pb2.ImagineRequest) -> agents_pb2.ImagineResponse:
         """Has the agents turn a description into prompts."""
@@ -235,13 +242,28 @@ class Gateway:
             stop.set()
 
 
+def media_type_of(head: bytes) -> str | None:
+    """The media type told by the first bytes of a file, MIDI included; None where it is nothing that is read."""
+    return MIDI if head.startswith(MAGIC) else sniff(head)
+
+
 def check_felt(media_type: str) -> None:
     """Raises `Unimplemented` where there is no model that feels media of this type."""
     if media_type.startswith("image/"):
         raise Unimplemented(
-            "the emotion of images needs an image emotion model, which is not there", field="media", limit="audio"
+            "the emotion of images needs an image emotion model, which is not there",
+            field="media",
+            limit="audio or MIDI",
         )
 
 
 def _seconds(probe: AudioProbe) -> float:
     return math.inf if probe.duration_s is None else probe.duration_s
+
+
+def _look_at_midi(data: bytes, field: str) -> float:
+    """Refuses what is too large to read; the rest is found out by who reads it. Its length does not matter: 0."""
+    if len(data) > MAX_BYTES:
+        limit = f"{MAX_BYTES} bytes"
+        raise PayloadTooLarge(f"{field} is a MIDI file of {len(data)} bytes", field=field, limit=limit)
+    return 0.0

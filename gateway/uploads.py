@@ -170,6 +170,6 @@ class Upload:
         found = self._sniff(bytes(self._data[:_HEAD_BYTES]))
         if found is None or not found.startswith(self._accepts):
             told = found or "of an unknown format"
-            wanted = self._accepts.rstrip("/") or "audio or image"
+            wanted = self._accepts.rstrip("/") or "audio, MIDI or image"
             raise UnsupportedMediaType(f"{self.field} is {told}, not {wanted}", field=self.field, limit=wanted)
         self.media_type = found

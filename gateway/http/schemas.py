@@ -106,7 +106,7 @@ class ImageGenerationForm(ImageOptions):
     """The same with the audio itself, as `multipart/form-data`."""
 
     audio: str | None = Field(default=None, json_schema_extra={"format": "binary"})
-    """The piece of music: wav, flac, mp3, ogg (vorbis, opus) or m4a."""
+    """The piece of music: wav, flac, mp3, ogg (vorbis, opus), m4a or MIDI."""
 
 
 class DescriptionOptions(_Request):
@@ -129,7 +129,7 @@ class DescriptionForm(DescriptionOptions):
     """The music itself, as `multipart/form-data`."""
 
     audio: str | None = Field(default=None, json_schema_extra={"format": "binary"})
-    """The piece of music: wav, flac, mp3, ogg (vorbis, opus) or m4a."""
+    """The piece of music: wav, flac, mp3, ogg (vorbis, opus), m4a or MIDI."""
 
 
 class EmotionRequest(_Request):
@@ -148,7 +148,7 @@ class EmotionForm(_Request):
     """The medium itself, as `multipart/form-data`."""
 
     media: str | None = Field(default=None, json_schema_extra={"format": "binary"})
-    """A piece of music: wav, flac, mp3, ogg (vorbis, opus) or m4a. Images are answered with 501 in this version."""
+    """A piece of music: wav, flac, mp3, ogg (vorbis, opus), m4a or MIDI. Images are answered with 501."""
 
 
 class EmbeddingsRequest(_Request):

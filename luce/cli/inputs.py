@@ -17,7 +17,7 @@ from luce.cli.servers import server
 from luce.errors import InvalidArgument, LuceError
 
 AT_ONCE: Final = 4
-FORMATS: Final = "wav, flac, mp3, ogg, opus, m4a"
+FORMATS: Final = "wav, flac, mp3, ogg, opus, m4a, mid"
 
 T = TypeVar("T")
 

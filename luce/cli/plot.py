@@ -17,13 +17,14 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from luce._types import MusicDescription
 from luce.cli.spectrogram import spectrogram
 from luce.errors import InvalidArgument
-from luce.server.media import MediaSettings
+from luce.server.media import Audio, MediaSettings
 from luce.server.media.audio import decode
+from luce.server.music.midi import MAGIC, MidiMusic, read_midi
 from luce.server.vocabulary import vocabulary
 
 _GROUND, _PANEL, _GRID = "#11131a", "#181b24", "#2b3040"
@@ -40,21 +41,27 @@ def plot(music: MusicDescription, song: Path, target: Path) -> None:
 
     Args:
         music: The description.
-        song: The recording; it is decoded here for the spectrogram.
+        song: The recording, decoded here for its spectrogram; of a MIDI file the notes are drawn.
         target: Where the picture goes (png, pdf or svg); folders are made, a file that is there is replaced.
 
     Raises:
         RequestError: The recording does not decode here.
         InvalidArgument: The picture cannot be written.
     """
-    audio = decode(song, MediaSettings(), field="FILE")
+    with song.open("rb") as file:
+        written = file.read(len(MAGIC)) == MAGIC
+    source = read_midi(song.read_bytes(), "FILE") if written else decode(song, MediaSettings(), field="FILE")
     figure = Figure(figsize=(13, 9.2), dpi=130, facecolor=_GROUND)
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 2.15), height_ratios=(1.12, 1), wspace=0.14, hspace=0.27)
     grid.update(left=_LEFT, right=_RIGHT, top=0.825, bottom=0.055)
     _head(figure, music, song.name)
     _plane(_panel(figure, grid[0, 0], "where it is"), music)
     _curve(_panel(figure, grid[0, 1], "how it goes on"), music)
-    _sound(_panel(figure, grid[1, :], "what sounds, and the beats"), music, audio.samples, audio.sample_rate)
+    below = _panel(figure, grid[1, :], "what sounds, and the beats")
+    if isinstance(source, MidiMusic):
+        _notes(below, music, source)
+    else:
+        _sound(below, music, source)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         # No date inside: the same piece gives the same file.
@@ -170,9 +177,9 @@ def _curve(axes: Axes, music: MusicDescription) -> None:
         axes.text(0.5, 0.5, "silence", color=_FAINT, ha="center", va="center", transform=axes.transAxes)
 
 
-def _sound(axes: Axes, music: MusicDescription, samples: npt.NDArray[np.float32], sample_rate: int) -> None:
+def _sound(axes: Axes, music: MusicDescription, audio: Audio) -> None:
     """The spectrogram, on the scale of the ear, under a tick for each beat."""
-    shown = spectrogram(samples, sample_rate)
+    shown = spectrogram(audio.samples, audio.sample_rate)
     low, high = math.log2(shown.low_hz), math.log2(shown.high_hz)
     axes.imshow(
         shown.levels_db,
@@ -182,13 +189,35 @@ def _sound(axes: Axes, music: MusicDescription, samples: npt.NDArray[np.float32]
         extent=(0, shown.seconds, low, high),
         interpolation="bilinear",
     )
-    axes.set(xlim=(0, shown.seconds), ylim=(low, high + 0.35))
     axes.yaxis.set_major_locator(FixedLocator([math.log2(hertz) for hertz in _PITCHES.values()]))
-    axes.yaxis.set_minor_locator(NullLocator())
     axes.set_yticklabels([f"{name}  {hertz:.0f} Hz" for name, hertz in _PITCHES.items()])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: _clock(seconds)))
+    _beats(axes, music, shown.seconds, low, high)
+
+
+def _notes(axes: Axes, music: MusicDescription, piece: MidiMusic) -> None:
+    """The notes of a MIDI file, bright where they are loud, under a tick for each beat."""
+    notes = piece.notes
+    low, high = min(48, int(notes.pitch.min()) - 2), max(72, int(notes.pitch.max()) + 2)
+    bars = np.stack(
+        [np.stack([notes.onset_s, notes.pitch], axis=1), np.stack([notes.offset_s, notes.pitch], axis=1)], axis=1
+    )
+    width = 0.75 * axes.get_window_extent().height / axes.figure.dpi * 72 / (high - low)
+    drawn = LineCollection(list(bars), cmap=_SOUND_COLOURS, array=notes.amplitude, linewidth=width, capstyle="butt")
+    drawn.set_clim(-0.35, 1.1)
+    axes.add_collection(drawn)
+    octaves = [pitch for pitch in range(0, 128, 12) if low <= pitch <= high]
+    axes.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves])
+    axes.grid(axis="y", color=_GRID, linewidth=0.7)
+    _beats(axes, music, piece.seconds, low, high)
+
+
+def _beats(axes: Axes, music: MusicDescription, seconds: float, low: float, high: float) -> None:
+    """The time axis, and a tick above `high` for each beat; a faint line down to `low` where they are few."""
+    above = high + 0.045 * (high - low)
+    axes.set(xlim=(0, seconds), ylim=(low, above))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda second, _: _clock(second)))
     beats = np.asarray(music.beat_times)
-    axes.vlines(beats, high + 0.08, high + 0.35, color=_BEAT, linewidth=1.1, alpha=0.9)
+    axes.vlines(beats, (high + 0.25 * (above - high)), above, color=_BEAT, linewidth=1.1, alpha=0.9)
     if 0 < beats.size <= _FEW_BEATS:
         axes.vlines(beats, low, high, color=_BEAT, linewidth=0.5, alpha=0.16)
 

@@ -153,7 +153,7 @@ class MusicDescription(_message.Message):
     key_confidence: _builtins.float
     """Confidence in the key, 0..1."""
     loudness_lufs: _builtins.float
-    """Integrated loudness, LUFS (ITU-R BS.1770); -70 or less is silence."""
+    """Integrated loudness, LUFS (ITU-R BS.1770); -70 or less is silence. Of MIDI: a guess from the velocities."""
     silent: _builtins.bool
     """True where nothing audible was found."""
     summary: _builtins.str

@@ -13,6 +13,7 @@ from gateway.http import schemas
 from luce.server.media import encode_png
 from luce.v1 import agents_pb2, jobs_pb2, jobs_pb2_grpc, mapping_pb2, mapping_pb2_grpc, media_pb2
 from tests.fixtures.media import encode, silence, song
+from tests.fixtures.midi import midi_song
 from tests.gateway.conftest import Doors
 
 DESCRIPTIONS = "/v1/descriptions"
@@ -143,6 +144,18 @@ async def test_a_piece_is_felt_in_place_whatever_its_length(doors: Doors, long_s
         assert felt.curve[0].valence_uncertainty == 0.2
     key = (await doors.http.post("/v1/blobs", content=short_song)).json()["key"]
     assert (await doors.http.post(EMOTIONS, json={"media_key": key})).json() == answer.json()
+
+
+async def test_midi_is_described_and_felt_in_place(doors: Doors) -> None:
+    midi = midi_song()
+    described = await _post(doors, midi, "song.mid")
+    assert described.json()["summary"] == f"audio/midi of {len(midi)} bytes"
+    felt = await doors.http.post(EMOTIONS, files={"media": ("song.mid", midi)})
+    assert schemas.Feeling.model_validate(felt.json(), strict=True).medium == "midi"
+    key = (await doors.http.post("/v1/blobs", content=midi)).json()["key"]
+    assert (await doors.http.post(DESCRIPTIONS, json={"audio_key": key})).json() == described.json()
+    huge = await _post(doors, midi + bytes(5 * 1024 * 1024), "song.mid")
+    assert _problem(huge, 413, "audio")["limit"] == "4194304 bytes"
 
 
 async def test_an_image_is_not_felt_yet_and_the_answer_says_what_is_missing(doors: Doors) -> None:
