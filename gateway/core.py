@@ -19,12 +19,15 @@ from luce.server.host import NatsRpc
 from luce.server.inference import Embedded, TextEmbedder
 from luce.server.jobs import Jobs
 from luce.server.media import AudioProbe, MediaDecoder, sniff
-from luce.server.music.midi import MAGIC, MAX_BYTES
 from luce.v1 import agents_pb2, jobs_pb2, mapping_pb2, media_pb2
 
 AGENTS_SERVICE = "luce.v1.AgentsService"
 MIDI = "audio/midi"
-"""Media type of MIDI files (RFC 6838 knows none; this is the usual one)."""
+"""Media type of MIDI files (none is registered; this is the usual one)."""
+
+# Those of `luce.server.music.midi`, which is not imported here: its numerical libraries weigh 65 MiB.
+MIDI_MAGIC = b"MThd"
+MAX_MIDI_BYTES = 4 * 1024 * 1024
 
 
 class Gateway:
@@ -244,7 +247,7 @@ class Gateway:
 
 def media_type_of(head: bytes) -> str | None:
     """The media type told by the first bytes of a file, MIDI included; None where it is nothing that is read."""
-    return MIDI if head.startswith(MAGIC) else sniff(head)
+    return MIDI if head.startswith(MIDI_MAGIC) else sniff(head)
 
 
 def check_felt(media_type: str) -> None:
@@ -263,7 +266,7 @@ def _seconds(probe: AudioProbe) -> float:
 
 def _look_at_midi(data: bytes, field: str) -> float:
     """Refuses what is too large to read; the rest is found out by who reads it. Its length does not matter: 0."""
-    if len(data) > MAX_BYTES:
-        limit = f"{MAX_BYTES} bytes"
+    if len(data) > MAX_MIDI_BYTES:
+        limit = f"{MAX_MIDI_BYTES} bytes"
         raise PayloadTooLarge(f"{field} is a MIDI file of {len(data)} bytes", field=field, limit=limit)
     return 0.0

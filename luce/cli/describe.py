@@ -22,7 +22,7 @@ examples:
   luce describe *.mp3 --json --plot plots/
 """
 _PLOT_SUFFIXES: Final = (".png", ".pdf", ".svg")
-_PLOT_NEEDS: Final = ("numpy", "matplotlib", "av")
+_PLOT_NEEDS: Final = ("matplotlib", "numpy", "av", "mido", "pydantic_settings", "scipy")
 
 
 def add_parser(commands: Any) -> None:

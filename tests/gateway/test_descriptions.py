@@ -9,10 +9,12 @@ import httpx
 import numpy as np
 import pytest
 
+from gateway import core
 from gateway.http import schemas
 from luce.server.media import encode_png
+from luce.server.music import midi
 from luce.v1 import agents_pb2, jobs_pb2, jobs_pb2_grpc, mapping_pb2, mapping_pb2_grpc, media_pb2
-from tests.fixtures.media import encode, silence, song
+from tests.fixtures.media import encode, happy_song, silence
 from tests.fixtures.midi import midi_song
 from tests.gateway.conftest import Doors
 
@@ -146,15 +148,19 @@ async def test_a_piece_is_felt_in_place_whatever_its_length(doors: Doors, long_s
     assert (await doors.http.post(EMOTIONS, json={"media_key": key})).json() == answer.json()
 
 
+def test_what_counts_as_midi_is_what_the_agents_read() -> None:
+    assert (core.MIDI_MAGIC, core.MAX_MIDI_BYTES) == (midi.MAGIC, midi.MAX_BYTES)
+
+
 async def test_midi_is_described_and_felt_in_place(doors: Doors) -> None:
-    midi = midi_song()
-    described = await _post(doors, midi, "song.mid")
-    assert described.json()["summary"] == f"audio/midi of {len(midi)} bytes"
-    felt = await doors.http.post(EMOTIONS, files={"media": ("song.mid", midi)})
+    song = midi_song()
+    described = await _post(doors, song, "song.mid")
+    assert described.json()["summary"] == f"audio/midi of {len(song)} bytes"
+    felt = await doors.http.post(EMOTIONS, files={"media": ("song.mid", song)})
     assert schemas.Feeling.model_validate(felt.json(), strict=True).medium == "midi"
-    key = (await doors.http.post("/v1/blobs", content=midi)).json()["key"]
+    key = (await doors.http.post("/v1/blobs", content=song)).json()["key"]
     assert (await doors.http.post(DESCRIPTIONS, json={"audio_key": key})).json() == described.json()
-    huge = await _post(doors, midi + bytes(5 * 1024 * 1024), "song.mid")
+    huge = await _post(doors, song + bytes(5 * 1024 * 1024), "song.mid")
     assert _problem(huge, 413, "audio")["limit"] == "4194304 bytes"
 
 
@@ -198,5 +204,5 @@ async def test_a_describe_task_is_submitted_over_grpc_for_the_callers_own_audio(
 
 
 async def test_another_song_is_another_description(doors: Doors) -> None:
-    ogg = encode(song(seconds=2.0), "vorbis")
+    ogg = encode(happy_song(2.0), "vorbis")
     assert (await _post(doors, ogg)).json()["summary"] == f"audio/ogg of {len(ogg)} bytes"
