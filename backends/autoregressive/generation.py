@@ -118,8 +118,8 @@ class FinishSpec:
         chunk: frames a chunk; 0 decodes all at the end.
         left: frames before a chunk that are decoded with it and thrown away.
         right: likewise after it.
-        crossfade: samples over which a chunk's continuation, from the frames to its right, fades into the next chunk; at
-            most right · hop.
+        crossfade: samples over which what was decoded to the right of a chunk fades into the next one, at most
+            right · hop.
     """
 
     graph: Path

@@ -34,10 +34,18 @@ class Row:
 
 @dataclass(eq=False, slots=True)
 class Shelf:
-    """The slots of one cache length."""
+    """The slots of one cache length.
+
+    Attributes:
+        length: size of the time axis.
+        arrays: what a decoder call reads, (slots, ...) by its input's name.
+        entries: views of the cache's arrays as (slots, time, ...).
+        rows: who has the first slots, in their order.
+    """
 
     length: int
     arrays: dict[str, Array]
+    entries: dict[str, Array]
     rows: list[Row] = field(default_factory=list)
 
 
@@ -83,7 +91,7 @@ class Slots:
     def __init__(self, layout: Layout, lengths: Sequence[int], capacity: int, spare: int) -> None:
         self._layout = layout
         self._capacity = capacity
-        self.shelves = [Shelf(length, layout.allocate(length, capacity + spare)) for length in lengths]
+        self.shelves = [self._shelf(length, capacity + spare) for length in lengths]
 
     @property
     def free(self) -> int:
@@ -126,11 +134,10 @@ class Slots:
 
     def write(self, shelf: Shelf, start: int, entries: Mapping[str, Array]) -> None:
         """Put a step's new entries, (rows, ...) by cache input, at the positions of the rows from `start` on."""
-        for tensor in self._layout.cache:
-            new = entries[tensor.input]
-            rows = np.arange(start, start + len(new))
-            by_time = np.moveaxis(shelf.arrays[tensor.input], tensor.time_axis + 1, 1)
-            by_time[rows, shelf.arrays[POSITION][rows]] = new
+        count = len(next(iter(entries.values())))
+        places = (np.arange(start, start + count), shelf.arrays[POSITION][start : start + count])
+        for name, new in entries.items():
+            shelf.entries[name][places] = new
 
     def fill(self, row: Row, entries: Mapping[str, Array], count: int) -> None:
         """Put the first `count` entries of an empty row, as (..., time, ...) by cache input."""
@@ -138,8 +145,7 @@ class Slots:
         if target is not row.shelf:
             self._move(row, target)
         for tensor in self._layout.cache:
-            by_time = np.moveaxis(row.shelf.arrays[tensor.input][row.index], tensor.time_axis, 0)
-            by_time[:count] = np.moveaxis(entries[tensor.input], tensor.time_axis, 0)
+            row.shelf.entries[tensor.input][row.index, :count] = np.moveaxis(entries[tensor.input], tensor.time_axis, 0)
         self.advance(row, count)
 
     def reorder(self, rows: Sequence[Row], parents: Sequence[int]) -> None:
@@ -154,6 +160,11 @@ class Slots:
             array = shelf.arrays[tensor.input]
             array[targets] = array[sources]
 
+    def _shelf(self, length: int, slots: int) -> Shelf:
+        arrays = self._layout.allocate(length, slots)
+        entries = {t.input: np.moveaxis(arrays[t.input], t.time_axis + 1, 1) for t in self._layout.cache}
+        return Shelf(length, arrays, entries)
+
     def _put(self, shelf: Shelf) -> Row:
         row = Row(shelf, len(shelf.rows))
         shelf.rows.append(row)
@@ -163,9 +174,8 @@ class Slots:
 
     def _move(self, row: Row, target: Shelf) -> None:
         twin = self._put(target)
-        for tensor in self._layout.cache:
-            old = np.moveaxis(row.shelf.arrays[tensor.input][row.index], tensor.time_axis, 0)
-            np.moveaxis(target.arrays[tensor.input][twin.index], tensor.time_axis, 0)[: len(old)] = old
+        for name, entries in row.shelf.entries.items():
+            target.entries[name][twin.index, : row.shelf.length] = entries[row.index]
         for name in (TOKENS, POSITION, *self._layout.memory):
             target.arrays[name][twin.index] = row.shelf.arrays[name][row.index]
         self.remove(row)

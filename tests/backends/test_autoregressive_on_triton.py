@@ -107,7 +107,7 @@ async def test_the_same_request_gives_the_same_tokens_alone_and_in_company(clien
 
 
 async def test_beams_guidance_and_a_prefix_are_read(client: InferenceClient) -> None:
-    whole: dict[str, Any] = {"max_tokens": 12, "min_tokens": 12}
+    whole: dict[str, Any] = {"prompt": "storm", "max_tokens": 12, "min_tokens": 12}
     plain, guided, greedy, beams = await asyncio.gather(
         run(client, order(**whole)),
         run(client, order(**whole, guidance_scale=5.0, negative_prompt="storm")),
@@ -117,7 +117,7 @@ async def test_beams_guidance_and_a_prefix_are_read(client: InferenceClient) -> 
     assert tokens(plain) != tokens(guided)
     assert beams[-1].outputs["log_probability"].item() > greedy[-1].outputs["log_probability"].item()
     prefix = np.array([tokens(greedy)[:7]], np.int32)
-    rest = await run(client, order(max_tokens=5, min_tokens=5, temperature=0.0, prefix=prefix))
+    rest = await run(client, order(**whole | {"max_tokens": 5, "min_tokens": 5}, temperature=0.0, prefix=prefix))
     assert tokens(rest) == tokens(greedy)[7:]
 
 

@@ -18,6 +18,7 @@ from backends.autoregressive.events import Event, Failed, Finished, FloatArray, 
 from backends.autoregressive.request import DecodingRequest
 from backends.autoregressive.slots import POSITION, TOKENS
 from tests.backends.autoregressive.conftest import MakeEngine, alone, drain, notes, result, same, words
+from tests.fixtures.tiny_language import Decoder, cache
 
 prefixes = st.lists(st.integers(0, 11), max_size=12).map(lambda ids: np.array(ids, np.int64).reshape(-1, 1))
 texts = st.builds(
@@ -89,18 +90,12 @@ def test_any_pattern_of_arrivals_and_cancels_gives_each_result_of_a_request_alon
 
 
 def test_requests_at_different_positions_share_one_call(make_engine: MakeEngine) -> None:
-    engine = make_engine(cache={**LONG_CACHE, "lengths": [64]})
+    engine = make_engine(cache=cache(Decoder(), [64]))
     for index in range(6):
         engine.submit(index, words(seed=index, max_tokens=30, min_tokens=30))
         before = engine.calls_run
         engine.step()
         assert engine.calls_run - before == 1
-
-
-LONG_CACHE: dict[str, Any] = {
-    "update": "append",
-    "tensors": [{"input": "cache", "output": "new_cache", "shape": ["time", 2, 2, 1, 8]}],
-}
 
 
 def test_a_newcomer_joins_at_the_next_step_and_leaves_when_it_is_done(make_engine: MakeEngine) -> None:
@@ -210,11 +205,12 @@ def test_what_may_become_a_stop_sequence_is_not_told_before(make_engine: MakeEng
     engine = make_engine()
     free = alone(engine, words(max_tokens=12, min_tokens=12)).tokens.tolist()
     stop = tuple(free[4:7])
+    at = next(index for index in range(10) if tuple(free[index : index + 3]) == stop)
     engine.submit("it", words(max_tokens=12, min_tokens=12, preview_every=1, stop_sequences=(stop,)))
     *partials, last = drain(engine)["it"]
     assert isinstance(last, Finished)
-    assert (last.reason, last.tokens.tolist()) == ("stop", free[:4])
-    assert [token for event in partials if isinstance(event, Partial) for token in event.tokens] == free[:4]
+    assert (last.reason, last.tokens.tolist()) == ("stop", free[:at])
+    assert [token for event in partials if isinstance(event, Partial) for token in event.tokens] == free[:at]
 
 
 def test_guidance_needs_two_rows_and_one_none(make_engine: MakeEngine) -> None:

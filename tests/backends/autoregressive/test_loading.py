@@ -13,11 +13,9 @@ from backends.autoregressive.errors import GenerationError
 from backends.autoregressive.generation import load_generation
 from backends.autoregressive.loading import Options, load_engine
 from tests.backends.autoregressive.conftest import MakeFolder
+from tests.fixtures.tiny_language import Decoder, cache
 
-CACHE: dict[str, Any] = {
-    "lengths": [64],
-    "tensors": [{"input": "cache", "output": "new_cache", "shape": ["time", 2, 2, 1, 8]}],
-}
+CACHE = cache(Decoder(), [64])
 
 
 @pytest.mark.parametrize(
@@ -30,7 +28,7 @@ CACHE: dict[str, Any] = {
         ({"cache": {**CACHE, "lengths": []}}, "lengths"),
         ({"cache": {**CACHE, "lengths": [16]}}, "beyond the cache"),
         ({"cache": {**CACHE, "update": "magic"}}, "cache update 'magic'"),
-        ({"cache": {**CACHE, "tensors": [{"input": "cache", "output": "no", "shape": ["time"]}]}}, "no tensor no"),
+        ({"cache": {**CACHE, "tensors": [{"input": "keys0", "output": "no", "shape": ["time"]}]}}, "no tensor no"),
         ({"cache": {**CACHE, "tensors": [{"input": "a", "output": "b", "shape": [2]}]}}, "axis"),
         ({"decoder": {"graph": "encoder.onnx"}}, "no tensor"),
         ({"decoder": {"graph": "missing.onnx"}}, "no ONNX graph"),

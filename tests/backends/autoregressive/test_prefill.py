@@ -11,20 +11,19 @@ from numpy.typing import NDArray
 
 from backends.autoregressive.decoder import Decoder, Prefill
 from backends.autoregressive.engine import Engine
+from backends.autoregressive.generation import CacheTensor
 from tests.backends.autoregressive.conftest import MakeEngine, alone, generation_of, notes, same, words
 
 
 class StepByStep:
     """Stands for a prefill graph: the same answer, from the decoder's own steps."""
 
-    outputs = ("new_cache",)
-
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
         self.calls: list[int] = []
 
     def require(self, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> None:
-        assert set(outputs) == {"new_cache"}
+        assert set(outputs) == {tensor.output for tensor in self._decoder.layout.cache}
 
     def __call__(self, arrays: Mapping[str, NDArray[Any]], outputs: Sequence[str]) -> list[NDArray[Any]]:
         tokens = arrays["tokens"][0]
@@ -33,8 +32,17 @@ class StepByStep:
         for position, step in enumerate(tokens):
             row["tokens"][0], row["position"][0] = step, position
             _, entries = self._decoder(row)
-            row["cache"][0, position] = entries["cache"][0]
-        return [row["cache"][:, : len(tokens)]]
+            for tensor in self._decoder.layout.cache:
+                by_time(row, tensor)[position] = entries[tensor.input][0]
+        cut = [by_time(row, tensor)[: len(tokens)] for tensor in self._decoder.layout.cache]
+        return [
+            np.moveaxis(entries, 0, tensor.time_axis)[None]
+            for entries, tensor in zip(cut, self._decoder.layout.cache, strict=True)
+        ]
+
+
+def by_time(row: Mapping[str, NDArray[Any]], tensor: CacheTensor) -> NDArray[Any]:
+    return np.moveaxis(row[tensor.input][0], tensor.time_axis, 0)
 
 
 def with_prefill(engine: Engine) -> StepByStep:

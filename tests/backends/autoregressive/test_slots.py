@@ -64,7 +64,7 @@ class SlotsMachine(RuleBasedStateMachine):
         for shelf in self.slots.shelves:
             news = np.array([self.next + index for index in range(len(shelf.rows))])
             entries = {"keys": np.repeat(news[:, None], 2, 1), "values": np.repeat(news[:, None], 3, 1)}
-            if any(row.position >= shelf.length for row in shelf.rows):
+            if not shelf.rows or any(row.position >= shelf.length for row in shelf.rows):
                 continue
             self.slots.write(shelf, 0, entries)
             for row, _, held in self.rows:
