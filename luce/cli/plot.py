@@ -239,4 +239,4 @@ def _spread(music: MusicDescription) -> tuple[float, float]:
 
 
 def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+    return f"{round(seconds) // 60}:{round(seconds) % 60:02d}"

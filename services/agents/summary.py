@@ -18,9 +18,10 @@ def summarize(music: agents_pb2.MusicDescription) -> str:
     if music.silent:
         return f"{_length(music.duration_s)} of silence."
     loudness = _word(music.loudness_lufs, _LOUDNESS_WORDS, "loud")
+    metre = f" in {music.time_signature}" if music.time_signature else ""
     if music.tempo_bpm > 0:
         pace = f"{_word(music.tempo_bpm, _TEMPO_WORDS, 'very fast')}, "
-        beat = f"at about {music.tempo_bpm:.0f} beats per minute"
+        beat = f"at about {music.tempo_bpm:.0f} beats per minute{metre}"
     else:
         pace, beat = "", "without a clear beat"
     key = f"in {music.key}" if music.key else "without a clear key"

@@ -21,6 +21,12 @@ def test_a_summary_says_what_was_measured() -> None:
     assert "very slow, soft music in A minor" in summarize(SAD)
 
 
+def test_a_clear_metre_is_told_with_the_beat() -> None:
+    music = described(tempo=100)
+    music.time_signature = "3/4"
+    assert "at about 100 beats per minute in 3/4." in summarize(music)
+
+
 def test_a_summary_names_nothing_that_is_not_clear() -> None:
     told = summarize(described(tempo=0))
     assert "without a clear beat" in told
