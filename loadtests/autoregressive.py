@@ -51,8 +51,8 @@ class Figures:
     """Medians over the rounds: milliseconds a step, and tokens a second of all requests together."""
 
     engine_ms: float
-    triton_ms: float
     engine_tokens: float
+    triton_ms: float
     triton_tokens: float
 
 
@@ -135,19 +135,21 @@ async def through_triton(client: InferenceClient, together: int, tokens: int) ->
 
 
 async def measure(rounds: int, tokens: int, threads: int) -> dict[int, Figures]:
-    """Both ways in turn, so that whatever else the machine does meets both."""
+    """The engine first, while no server runs, then Triton."""
     with tempfile.TemporaryDirectory(prefix="luce-models-") as folder:
         write_model(Path(folder) / MODEL)
         limits = Limits(rows=max(TOGETHER), waiting=max(TOGETHER))
         engine, _, _ = load_engine(Path(folder) / MODEL / "1", Options(limits=limits, threads=threads))
+        order = [count for _ in range(rounds) for count in TOGETHER]
+        alone = [(count, in_process(engine, count, tokens)) for count in order]
         async with server(Path(folder), threads) as client:
-            found: dict[int, list[tuple[float, float, float, float]]] = {count: [] for count in TOGETHER}
-            for _ in range(rounds):
-                for count in TOGETHER:
-                    engine_ms, engine_tokens = in_process(engine, count, tokens)
-                    triton_ms, triton_tokens = await through_triton(client, count, tokens)
-                    found[count].append((engine_ms, triton_ms, engine_tokens, triton_tokens))
-    return {count: Figures(*map(statistics.median, zip(*rows, strict=True))) for count, rows in found.items()}
+            served = [(count, await through_triton(client, count, tokens)) for count in order]
+    return {count: Figures(*_medians(alone, count), *_medians(served, count)) for count in TOGETHER}
+
+
+def _medians(found: Sequence[tuple[int, tuple[float, float]]], count: int) -> tuple[float, float]:
+    times, rates = zip(*(figures for together, figures in found if together == count), strict=True)
+    return statistics.median(times), statistics.median(rates)
 
 
 def report(found: dict[int, Figures]) -> list[dict[str, float]]:

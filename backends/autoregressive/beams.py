@@ -12,7 +12,7 @@ from backends.autoregressive.errors import RequestFailed
 from backends.autoregressive.events import FloatArray, Ids
 from backends.autoregressive.pattern import Pattern
 from backends.autoregressive.request import DecodingRequest
-from backends.autoregressive.search import Rules
+from backends.autoregressive.search import NOTHING_LEFT, Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class BeamSearch:
         for index, beam in enumerate(self._beams):
             if beam.score > -np.inf:
                 allowed = self._rules.restrict(logits[index], beam.state, len(beam.tokens))
-                if np.isfinite(allowed.max()):
+                if allowed.max() > -np.inf:
                     totals[index] = beam.score + sampling.log_softmax(allowed)
         following: list[Beam] = []
         parents: list[int] = []
@@ -122,7 +122,7 @@ class BeamSearch:
         over = self.step == self._pattern.steps or best_running == -np.inf
         if self._best is None:
             if over:
-                raise RequestFailed("INTERNAL", "the model's constraint lets no token come")
+                raise RequestFailed("INTERNAL", NOTHING_LEFT)
             return
         # Log-probabilities only fall; a positive penalty makes the longest sequence the most that can be hoped for.
         length = self._pattern.frames if self._penalty > 0 else self.step - self._pattern.known

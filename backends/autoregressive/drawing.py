@@ -11,7 +11,7 @@ from backends.autoregressive.errors import RequestFailed
 from backends.autoregressive.events import FloatArray, Ids
 from backends.autoregressive.pattern import FREE, Pattern
 from backends.autoregressive.request import DecodingRequest
-from backends.autoregressive.search import Rules
+from backends.autoregressive.search import NOTHING_LEFT, Rules
 
 
 class Sampled:
@@ -74,15 +74,12 @@ class Sampled:
 
     def _pick(self, logits: FloatArray) -> int:
         allowed = self._rules.restrict(logits, self._state, len(self._tokens))
-        if not np.isfinite(allowed.max()):
-            raise RequestFailed("INTERNAL", "the model's constraint lets no token come")
-        log_probabilities = sampling.log_softmax(allowed)
+        if allowed is not logits and allowed.max() == -np.inf:
+            raise RequestFailed("INTERNAL", NOTHING_LEFT)
         request = self._request
         uniform = self._random.random() if request.temperature else 0.0
-        token = sampling.pick(
-            allowed, uniform, temperature=request.temperature, top_k=request.top_k, top_p=request.top_p
-        )
-        self.log_probability += float(log_probabilities[token])
+        token = sampling.pick(allowed, uniform, temperature=request.temperature, k=request.top_k, p=request.top_p)
+        self.log_probability += float(allowed[token]) - sampling.log_sum_exp(allowed)
         return token
 
     def _follow(self, token: int) -> None:

@@ -335,7 +335,7 @@ class Engine:
 
 
 def _stack(rows: Sequence[Row], outcomes: Mapping[Row, Outcome]) -> FloatArray:
-    """Logits (rows, K, V). Raises the first row's error."""
+    """Logits (rows, K, V). Raises the first error of a row."""
     found = [outcomes[row] for row in rows]
     for outcome in found:
         if isinstance(outcome, Exception):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
-from backends.autoregressive.events import FloatArray
+from backends.autoregressive.events import FloatArray, Ids
 
 Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -34,55 +36,60 @@ def log_softmax(logits: npt.NDArray[np.floating]) -> Doubles:
     return shifted
 
 
-def restrict(logits: FloatArray, allowed: Mask | None) -> FloatArray:
+def restrict(logits: FloatArray, allowed: Mask) -> FloatArray:
     """Logits (V,) with -inf where a token is not allowed."""
-    return logits if allowed is None else np.where(allowed, logits, np.float32(-np.inf))
+    return np.where(allowed, logits, np.float32(-np.inf))
 
 
-def keep_top_k(log_probabilities: Doubles, k: int) -> Doubles:
-    """-inf for all but the `k` most probable of (V,), the lower id first among equals; 0 keeps everything."""
-    if k <= 0 or k >= len(log_probabilities):
-        return log_probabilities
-    kept = np.full_like(log_probabilities, -np.inf)
-    # A partition says what the k-th value is; equals of it are taken in the order of their ids.
-    least = np.partition(log_probabilities, -k)[-k]
-    above = np.flatnonzero(log_probabilities > least)
-    equal = np.flatnonzero(log_probabilities == least)[: k - len(above)]
-    kept[above] = log_probabilities[above]
-    kept[equal] = log_probabilities[equal]
-    return kept
+def log_sum_exp(logits: FloatArray) -> float:
+    """Natural logarithm of the sum of exponentials of (V,), in float64; it takes a logit to its log-probability."""
+    highest = float(logits.max())
+    return highest + math.log(float(np.exp(logits.astype(np.float64) - highest).sum()))
 
 
-def keep_top_p(log_probabilities: Doubles, p: float) -> Doubles:
-    """-inf outside of the nucleus (Holtzman et al., 2020): the fewest most probable tokens with a share of `p`.
+def top_k(values: Doubles, k: int) -> Ids:
+    """Indices of the `k` largest values, ascending; the lower index first among equals; 0 is all of them."""
+    if k <= 0 or k >= len(values):
+        return np.arange(len(values))
+    least = np.partition(values, -k)[-k]
+    found = np.flatnonzero(values >= least)
+    if len(found) == k:
+        return found
+    # More than k: of those that equal the k-th value, the first ones are taken.
+    equal = values[found] == least
+    first: Ids = found[~equal | (np.cumsum(equal) <= k - np.count_nonzero(~equal))]
+    return first
 
-    The token that reaches the share is kept, so at least one always is; 1 keeps everything.
+
+def top_p(probabilities: Doubles, p: float) -> Ids:
+    """Indices of the nucleus (Holtzman et al., 2020): the fewest largest values that make up a share of `p`.
+
+    The one that reaches the share belongs to it, so one always does; 1 is all of them. Values need not sum to 1.
     """
     if p >= 1:
-        return log_probabilities
-    order = np.argsort(-log_probabilities, kind="stable")
-    probabilities = np.exp(log_probabilities[order])
-    before = np.cumsum(probabilities) - probabilities
-    kept = np.full_like(log_probabilities, -np.inf)
-    nucleus = order[: max(1, int(np.count_nonzero(before < p * probabilities.sum())))]
-    kept[nucleus] = log_probabilities[nucleus]
-    return kept
+        return np.arange(len(probabilities))
+    order = np.argsort(-probabilities, kind="stable")
+    sums = np.cumsum(probabilities[order])
+    before = sums - probabilities[order]
+    return np.sort(order[: max(1, int(np.count_nonzero(before < p * sums[-1])))])
 
 
-def draw(log_probabilities: Doubles, uniform: float) -> int:
-    """The token at `uniform` (in [0, 1)) of the distribution over (V,), which need not be normalised."""
-    probabilities = np.exp(log_probabilities - log_probabilities.max())
-    cumulated = np.cumsum(probabilities)
-    found = int(np.searchsorted(cumulated, uniform * cumulated[-1], side="right"))
-    # Rounding may lead behind the last token that can be drawn at all.
-    return min(found, int(np.flatnonzero(probabilities)[-1]))
+def draw(probabilities: Doubles, uniform: float) -> int:
+    """The index at `uniform` (in [0, 1)) of a distribution, which need not be normalised."""
+    sums = np.cumsum(probabilities)
+    found = int(np.searchsorted(sums, uniform * sums[-1], side="right"))
+    # Rounding may lead behind the last one that can be drawn at all.
+    return found if found < len(sums) else int(np.flatnonzero(probabilities)[-1])
 
 
-def pick(logits: FloatArray, uniform: float, *, temperature: float, top_k: int, top_p: float) -> int:
+def pick(logits: FloatArray, uniform: float, *, temperature: float, k: int, p: float) -> int:
     """One token from (V,) logits of which one is finite at least; temperature 0 takes the most probable one."""
     if temperature == 0:
         return int(np.argmax(logits))
-    kept = keep_top_k(logits.astype(np.float64) / temperature, top_k)
-    if top_p < 1:
-        kept = keep_top_p(log_softmax(kept), top_p)
-    return draw(kept, uniform)
+    values = logits.astype(np.float64) / temperature
+    tokens = top_k(values, k)
+    probabilities = np.exp(values[tokens] - values[tokens].max())
+    if p < 1:
+        nucleus = top_p(probabilities, p)
+        tokens, probabilities = tokens[nucleus], probabilities[nucleus]
+    return int(tokens[draw(probabilities, uniform)])

@@ -55,6 +55,9 @@ class Search(Protocol):
         ...
 
 
+NOTHING_LEFT = "the model's constraint lets no token come"
+
+
 class Rules:
     """What may come next and what ends a sequence; common to every way of search.
 
@@ -84,8 +87,12 @@ class Rules:
         return state
 
     def restrict(self, logits: FloatArray, state: int, count: int) -> FloatArray:
-        """(V,) logits of what may come after `count` tokens."""
-        if not logits.max() < np.inf:
+        """(V,) logits of what may come after `count` tokens, -inf elsewhere, which may be everywhere.
+
+        Raises:
+            RequestFailed: INTERNAL, the logits are not finite.
+        """
+        if not -np.inf < logits.max() < np.inf:
             raise RequestFailed("INTERNAL", "the model produced logits that are not finite")
         found = logits
         if self._constraint is not None:

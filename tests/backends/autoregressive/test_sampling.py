@@ -11,11 +11,12 @@ from backends.autoregressive.sampling import (
     draw,
     generator,
     guide,
-    keep_top_k,
-    keep_top_p,
     log_softmax,
+    log_sum_exp,
     pick,
     restrict,
+    top_k,
+    top_p,
 )
 
 LOGITS = np.array([1.0, 3.0, 2.0, 3.0, -np.inf, 0.0], np.float32)
@@ -24,32 +25,22 @@ logits = st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=30).map(lam
 uniforms = st.floats(0, 1, exclude_max=True)
 
 
-def kept(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[int]:
-    return np.flatnonzero(values > -np.inf).tolist()
-
-
 def test_temperature_zero_takes_the_most_probable_token_and_the_lower_one_of_two() -> None:
-    assert pick(LOGITS, 0.99, temperature=0, top_k=0, top_p=1.0) == 1
+    assert pick(LOGITS, 0.99, temperature=0, k=0, p=1.0) == 1
 
 
 def test_the_most_probable_tokens_are_kept_and_the_lower_ones_among_equals() -> None:
     values = LOGITS.astype(np.float64)
-    assert [kept(keep_top_k(values, k)) for k in (1, 2, 3, 5)] == [[1], [1, 3], [1, 2, 3], [0, 1, 2, 3, 5]]
-    assert kept(keep_top_k(values, 0)) == kept(keep_top_k(values, 6)) == kept(keep_top_k(values, 99))
-
-
-def test_more_tokens_than_there_are_is_all_that_may_come() -> None:
-    values = np.array([-np.inf, 1.0, -np.inf, 0.0])
-    assert kept(keep_top_k(values, 3)) == [1, 3]
+    assert [top_k(values, k).tolist() for k in (1, 2, 3, 5)] == [[1], [1, 3], [1, 2, 3], [0, 1, 2, 3, 5]]
+    assert top_k(values, 0).tolist() == top_k(values, 6).tolist() == top_k(values, 99).tolist() == [0, 1, 2, 3, 4, 5]
+    assert top_k(np.zeros(5), 2).tolist() == [0, 1]
 
 
 def test_the_nucleus_holds_the_token_that_reaches_the_share() -> None:
-    values = np.log(np.array([0.5, 0.3, 0.15, 0.05]))
-    assert kept(keep_top_p(values, 0.5)) == [0]
-    assert kept(keep_top_p(values, 0.51)) == [0, 1]
-    assert kept(keep_top_p(values, 0.9)) == [0, 1, 2]
-    assert kept(keep_top_p(values, 1.0)) == [0, 1, 2, 3]
-    assert kept(keep_top_p(values, 1e-9)) == [0]
+    values = np.array([0.15, 0.5, 0.05, 0.3])
+    assert [top_p(values, p).tolist() for p in (1e-9, 0.5, 0.51, 0.9)] == [[1], [1], [1, 3], [0, 1, 3]]
+    assert top_p(values, 1.0).tolist() == [0, 1, 2, 3]
+    assert top_p(values * 7, 0.51).tolist() == [1, 3]
 
 
 @given(logits, st.integers(1, 30), st.floats(0.01, 1))
@@ -57,13 +48,14 @@ def test_what_is_kept_is_more_probable_than_what_is_not(
     values: np.ndarray[tuple[int, ...], np.dtype[np.float32]], k: int, p: float
 ) -> None:
     doubles = values.astype(np.float64)
-    few = keep_top_k(doubles, k)
-    assert len(kept(few)) == min(k, len(values))
-    normal = log_softmax(few)
-    nucleus = keep_top_p(normal, p)
-    inside, outside = kept(nucleus), set(kept(few)) - set(kept(nucleus))
-    assert inside
-    assert all(normal[i] >= normal[o] for i in inside for o in outside)
+    few = top_k(doubles, k)
+    assert len(set(few)) == min(k, len(values))
+    assert all(doubles[i] >= doubles[o] for i in few for o in set(range(len(values))) - set(few))
+    probabilities = np.exp(doubles - doubles.max())
+    nucleus = top_p(probabilities, p)
+    outside = set(range(len(values))) - set(nucleus)
+    assert probabilities[nucleus].sum() >= p * probabilities.sum() * (1 - 1e-12)
+    assert all(probabilities[i] >= probabilities[o] for i in nucleus for o in outside)
 
 
 @given(logits, uniforms, st.integers(0, 30), st.floats(0.05, 1), st.floats(0.01, 5))
@@ -73,27 +65,27 @@ def test_a_token_that_is_not_allowed_never_comes(
     allowed = np.zeros(len(values) + 2, bool)
     allowed[1 : len(values) + 1 : 2] = True
     wide = restrict(np.concatenate([values, values[:1], values[:1]]), allowed)
-    assert allowed[pick(wide, uniform, temperature=temperature, top_k=k, top_p=p)]
+    assert allowed[pick(wide, uniform, temperature=temperature, k=k, p=p)]
 
 
 def test_draws_follow_the_probabilities() -> None:
     """Chi-squared with 3 degrees of freedom: 16.3 is exceeded in one of 1000 cases; the seed is fixed."""
     shares = np.array([0.5, 0.25, 0.2, 0.05])
     random = generator(3)
-    found = np.bincount([draw(np.log(shares), random.random()) for _ in range(4000)], minlength=4)
+    found = np.bincount([draw(shares, random.random()) for _ in range(4000)], minlength=4)
     assert (((found - 4000 * shares) ** 2) / (4000 * shares)).sum() < 16.3
 
 
 @pytest.mark.parametrize("uniform", [0.0, 0.5, np.nextafter(1.0, 0.0)])
 def test_a_draw_never_leaves_the_tokens_that_can_come(uniform: float) -> None:
-    assert draw(np.array([-np.inf, 0.0, -np.inf, -800.0, -np.inf]), uniform) in (1, 3)
+    assert draw(np.array([0.0, 1.0, 0.0, 1e-300, 0.0]), uniform) in (1, 3)
 
 
 def test_low_temperature_is_greedy_and_high_temperature_is_even() -> None:
     even = np.array([0.0, 0.1, 0.2], np.float32)
     uniforms = [(index + 0.5) / 300 for index in range(300)]
-    cold = [pick(even, uniform, temperature=1e-4, top_k=0, top_p=1.0) for uniform in uniforms]
-    hot = [pick(even, uniform, temperature=1e4, top_k=0, top_p=1.0) for uniform in uniforms]
+    cold = [pick(even, uniform, temperature=1e-4, k=0, p=1.0) for uniform in uniforms]
+    hot = [pick(even, uniform, temperature=1e4, k=0, p=1.0) for uniform in uniforms]
     assert set(cold) == {2}
     assert np.bincount(hot).tolist() == [100, 100, 100]
 
@@ -109,3 +101,9 @@ def test_streams_depend_on_the_seed_alone() -> None:
     first, second, other = generator(2**64 - 1), generator(2**64 - 1), generator(0)
     assert first.random(8).tolist() == second.random(8).tolist()
     assert generator(0).random(8).tolist() == other.random(8).tolist() != first.random(8).tolist()
+
+
+@given(logits)
+def test_log_probabilities_add_up_to_one(values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
+    assert np.exp(log_softmax(values)).sum() == pytest.approx(1)
+    np.testing.assert_allclose(log_softmax(values), values.astype(np.float64) - log_sum_exp(values), atol=1e-9)

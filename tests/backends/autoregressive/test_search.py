@@ -155,6 +155,16 @@ def test_a_constraint_that_leaves_nothing_is_an_error(beams: int) -> None:
         run(search, table(1))
 
 
+def test_a_beam_in_a_dead_end_leaves_the_others_alone() -> None:
+    """After a 1 nothing may come, after a 2 everything may; 1 is the better first token."""
+    trap = Automaton(np.array([[-1, 1, 2], [-1, -1, -1], [2, 2, 2]]))
+
+    def tempting(tokens: tuple[int, ...]) -> FloatArray:
+        return np.array([0.0, 5.0, 4.0], np.float32)
+
+    assert run(begin(BeamSearch, 3, trap, num_beams=2, min_tokens=3), tempting) == [2, 1, 1]
+
+
 def test_a_prefix_that_the_constraint_forbids_is_refused() -> None:
     begin(Sampled, 5, ALTERNATING, prefix=np.array([[1], [2], [1]]))
     with pytest.raises(RequestFailed, match=r"wrong at token 2 \(2\).*field=prefix"):
