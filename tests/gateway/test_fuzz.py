@@ -43,6 +43,21 @@ async def test_any_json_is_a_job_or_a_problem(doors: Doors, body: dict[str, Any]
 
 
 @_often
+@given(body=st.dictionaries(st.sampled_from(("audio_key", "timeout_s")) | _NAMES, _VALUES, max_size=4))
+async def test_any_json_is_a_description_or_a_problem(doors: Doors, body: dict[str, Any]) -> None:
+    _is_ours(await doors.http.post("/v1/descriptions", content=json.dumps(body)))
+
+
+@_often
+@given(
+    path=st.sampled_from(("/v1/descriptions", "/v1/emotions")), data=st.binary(max_size=600), field=_NAMES.filter(bool)
+)
+async def test_any_form_is_heard_or_a_problem(doors: Doors, path: str, data: bytes, field: str) -> None:
+    files = {"audio" if path.endswith("descriptions") else "media": ("a.wav", data)}
+    _is_ours(await doors.http.post(path, files=files, data={_sendable(field): "7"}))
+
+
+@_often
 @given(fields=st.dictionaries(_NAMES.filter(bool), st.text(max_size=20), max_size=5), audio=st.binary(max_size=600))
 async def test_any_form_is_a_job_or_a_problem(doors: Doors, fields: dict[str, str], audio: bytes) -> None:
     valid = {_sendable(name): _sendable(value) for name, value in fields.items()}
