@@ -1,4 +1,4 @@
-"""From sound to a description: signal analysis here, emotion by the model `music_emotion`."""
+"""From sound to a description: notes by `note_transcriber`, signal analysis here, emotion by `music_emotion`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ from numpy.typing import NDArray
 from luce.errors import Internal
 from luce.server.inference import InferenceClient
 from luce.server.media import Audio
+from luce.server.music import transcription
 from luce.server.music.analysis import MusicAnalysis, analyze
-from luce.server.music.descriptors import DESCRIPTOR_NAMES, SILENT_WINDOW_LUFS, WINDOW_SECONDS
+from luce.server.music.notes import Notes
+from luce.server.music.transcription import PITCHES, WINDOW_FRAMES
 from luce.v1 import agents_pb2, emotion_pb2
 from services.agents.descriptors import complete
+from services.agents.emotions import emotions_of, tell_emotions
 from services.agents.summary import summarize
 
 MODEL: Final = "music_emotion"
+TRANSCRIBER: Final = "note_transcriber"
+"""Hears the notes."""
 
-_LOUDNESS: Final = DESCRIPTOR_NAMES.index("loudness")
-# Keeps one overconfident window from being the whole piece.
-_LEAST_VARIANCE: Final = 0.01
+# Windows of one call, 26 s of music: the model's largest batch, and 2.8 MB of samples.
+_WINDOWS: Final = 16
 
 
 class Listener:
@@ -31,8 +35,8 @@ class Listener:
     Args:
         inference: A client of the model server.
         threads: How many pieces are analysed at once.
-        rows: Rows of one call to the model.
-        timeout_s: Longest call to the model, seconds.
+        rows: Rows of one call to the emotion model.
+        timeout_s: Longest call to a model, seconds.
     """
 
     def __init__(
@@ -48,9 +52,29 @@ class Listener:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def analyze(self, audio: Audio) -> MusicAnalysis:
-        """Signal analysis, about 20 ms of processor time per second of music."""
+        """Transcription, then signal analysis: together about 30 ms of processor time per second of music.
+
+        Raises:
+            Unavailable: The model server is away.
+            DeadlineExceeded: It takes too long.
+        """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, analyze, audio.samples, audio.sample_rate)
+        notes = await self.transcribe(audio.samples)
+        return await loop.run_in_executor(self._threads, analyze, audio.samples, audio.sample_rate, notes)
+
+    async def transcribe(self, samples: NDArray[np.float32]) -> Notes:
+        """The notes of mono samples at 22050 Hz. Raises as `analyze` does."""
+        notes: list[NDArray[np.float32]] = []
+        onsets: list[NDArray[np.float32]] = []
+        for first in range(0, transcription.window_count(samples.size), _WINDOWS):
+            cut = transcription.windows_from(samples, first, _WINDOWS)
+            result = await self._inference.infer(TRANSCRIBER, {"audio": cut}, deadline=self._timeout_s)
+            for name, parts in (("notes", notes), ("onsets", onsets)):
+                if result.outputs[name].shape != (len(cut), WINDOW_FRAMES, PITCHES):
+                    raise Internal(f"{TRANSCRIBER} answered {result.outputs[name].shape} for {len(cut)} windows")
+                parts.append(np.asarray(result.outputs[name], np.float32))
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, _track, notes, onsets, samples.size)
 
     async def feel(self, analysis: MusicAnalysis) -> tuple[agents_pb2.MusicDescription, str]:
         """The description, and the version of the model that felt it ("" where silence needed none).
@@ -61,23 +85,17 @@ class Listener:
         """
         if analysis.silent:
             return describe(analysis, None, None), ""
-        emotion, uncertainty, version = await self._emotions(analysis.descriptors.values)
+        loop = asyncio.get_running_loop()
+        rows = await loop.run_in_executor(self._threads, lambda: analysis.emotion_rows)
+        emotion, uncertainty, version = await emotions_of(
+            self._inference, MODEL, rows, most=self._rows, timeout_s=self._timeout_s
+        )
         return describe(analysis, emotion, uncertainty), version
 
-    async def _emotions(self, descriptors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32], str]:
-        emotions, uncertainties, version = [], [], ""
-        for start in range(0, len(descriptors), self._rows):
-            rows = np.ascontiguousarray(descriptors[start : start + self._rows], np.float32)
-            result = await self._inference.infer(MODEL, {"descriptors": rows}, deadline=self._timeout_s)
-            emotions.append(result.outputs["emotion"])
-            uncertainties.append(result.outputs["uncertainty"])
-            version = result.version
-        emotion, uncertainty = np.concatenate(emotions), np.concatenate(uncertainties)
-        if emotion.shape != (len(descriptors), 2) or not (
-            np.isfinite(emotion).all() and np.isfinite(uncertainty).all()
-        ):
-            raise Internal(f"{MODEL} answered {emotion.shape} for {len(descriptors)} windows, or numbers not finite")
-        return np.clip(emotion, -1.0, 1.0), np.maximum(uncertainty, 0.0), version
+
+def _track(notes: list[NDArray[np.float32]], onsets: list[NDArray[np.float32]], sample_count: int) -> Notes:
+    posteriors = transcription.stitch(np.concatenate(notes), np.concatenate(onsets), sample_count)
+    return transcription.track_notes(posteriors)
 
 
 def describe(
@@ -85,39 +103,30 @@ def describe(
 ) -> agents_pb2.MusicDescription:
     """The description of an analysis.
 
-    The emotion of the whole is the mean over its audible windows, each weighted by its precision (1 / variance).
     Silence is given as neutral in valence, -1 in arousal, without a curve.
 
     Args:
         analysis: What was measured.
-        emotion: (W, 2), valence and arousal of each window; None where silent.
-        uncertainty: (W, 2), their standard deviations; None where silent.
+        emotion: (W + 1, 2), valence and arousal of each window, then of the whole; None where silent.
+        uncertainty: (W + 1, 2), their standard deviations; None where silent.
     """
     music = agents_pb2.MusicDescription(
         duration_s=analysis.seconds,
         tempo_bpm=analysis.tempo.bpm or 0.0,
         tempo_confidence=analysis.tempo.confidence,
+        tempo_alternatives=analysis.tempo.alternatives,
         key=analysis.key.name if analysis.key.tonic is not None else "",
         key_confidence=analysis.key.confidence,
+        key_alternatives=analysis.key.alternatives,
+        time_signature=analysis.metre.name or "",
+        time_signature_confidence=analysis.metre.confidence,
         loudness_lufs=analysis.loudness.integrated_lufs,
         silent=analysis.silent,
     )
     if emotion is None or uncertainty is None:
         music.emotion.CopyFrom(emotion_pb2.Emotion(valence=0.0, arousal=-1.0))
     else:
-        window_s = min(WINDOW_SECONDS, analysis.seconds)
-        for centre, point, spread in zip(analysis.descriptors.times, emotion, uncertainty, strict=True):
-            music.curve.points.add(
-                start_s=max(0.0, float(centre) - window_s / 2),
-                duration_s=window_s,
-                emotion=emotion_pb2.Emotion(valence=float(point[0]), arousal=float(point[1])),
-                valence_uncertainty=float(spread[0]),
-                arousal_uncertainty=float(spread[1]),
-            )
-        audible = analysis.descriptors.values[:, _LOUDNESS] > SILENT_WINDOW_LUFS
-        weights = np.where(audible.any() & ~audible, 0.0, 1.0)[:, np.newaxis] / (uncertainty**2 + _LEAST_VARIANCE)
-        whole = (emotion * weights).sum(axis=0) / weights.sum(axis=0)
-        music.emotion.CopyFrom(emotion_pb2.Emotion(valence=float(whole[0]), arousal=float(whole[1])))
+        tell_emotions(music, analysis.seconds, emotion, uncertainty)
     complete(music, analysis)
     music.summary = summarize(music)
     return music

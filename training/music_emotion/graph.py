@@ -14,14 +14,11 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from luce.server.music.descriptors import DESCRIPTOR_NAMES
 from luce.server.music.spectra import FloatArray
 from training.music_emotion.network import CLIP, Ensemble
 
 #: Standard deviation answered for input unlike any music heard in training: about that of a uniform guess in [-1, 1].
 IGNORANCE = 0.55
-#: A window is silent up to the first loudness and fully heard from the second.
-_SILENCE_LUFS = (-62.0, -54.0)
 #: An answer whose own standard deviation is above the first is a guess and counts nothing; below the second, all.
 _GUESSING = (0.5, 0.35)
 #: Share of the identity mixed into the covariance before it is inverted.
@@ -30,6 +27,21 @@ _SHRINKAGE = 0.1
 _STRANGE = 1.15
 #: Trust falls from 1 to 0 between this share below and above that strangeness.
 _STRANGE_WIDTH = 0.15
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Tells silence from sound by one column.
+
+    Attributes:
+        column: index of the descriptor.
+        silent: its value at which nothing is heard.
+        heard: its value from which a row counts fully.
+    """
+
+    column: int
+    silent: float
+    heard: float
 
 
 @dataclass(frozen=True)
@@ -86,15 +98,17 @@ class _Graph:
         return self.op("Squeeze", self.op("Mean", *outputs), self.constant([1], np.int64))
 
 
-def build(model: Ensemble, known: Familiarity, calibration: float) -> onnx.ModelProto:
+def build(name: str, model: Ensemble, known: Familiarity, gate: Gate, calibration: float) -> onnx.ModelProto:
     """Build the graph: ``descriptors`` FP32 (B, F) to ``emotion`` and ``uncertainty`` FP32 (B, 2).
 
     Where an input is strange or silent, or the answer no better than a guess, the emotion goes to the neutral (0, 0)
     and the uncertainty to 0.55, as a mixture of the model's answer and of knowing nothing.
 
     Args:
+        name: of the model.
         model: the trained ensemble.
         known: what counts as familiar.
+        gate: what counts as silent.
         calibration: factor on the ensemble's standard deviation.
     """
     graph = _Graph()
@@ -118,27 +132,29 @@ def build(model: Ensemble, known: Familiarity, calibration: float) -> onnx.Model
     variance = graph.mean_of_members(variances, len(model.weights[0]))
     variance = graph.op("Mul", variance, graph.constant(calibration**2))
     certain = _ramp(graph, graph.op("Sqrt", variance), *_GUESSING)
-    trust = graph.op("Mul", _trust(graph, row, known), certain)
+    trust = graph.op("Mul", _trust(graph, row, known, gate), certain)
     emotion = graph.op("Mul", trust, mean, name="emotion")
     distrust = graph.op("Sub", graph.constant(1.0), trust)
     ignorance = graph.op("Add", graph.constant(IGNORANCE**2), graph.op("Mul", emotion, mean))
     mixed = graph.op("Add", graph.op("Mul", trust, variance), graph.op("Mul", distrust, ignorance))
     graph.op("Sqrt", mixed, name="uncertainty")
-    return _model(graph, known.whitening.shape[0])
+    return _model(graph, name, len(known.whitening))
 
 
-def _trust(graph: _Graph, row: str, known: Familiarity) -> str:
+def _trust(graph: _Graph, row: str, known: Familiarity, gate: Gate) -> str:
     """(B, 1) in [0, 1]: 1 for familiar music that can be heard."""
     # In two halves: a single matrix would be multiplied with all rows at once, in another order than with one.
-    halves = np.stack(np.split(known.whitening, 2, axis=1))
+    width = len(known.whitening)
+    even = np.pad(known.whitening, ((0, 0), (0, width % 2)))
+    halves = np.stack(np.split(even, 2, axis=1))
     white = graph.op("MatMul", row, graph.constant(halves))
-    column = np.full((2, known.whitening.shape[0] // 2, 1), 2 / known.whitening.shape[0])
+    column = np.full((2, even.shape[1] // 2, 1), 2 / width)
     sums = graph.op("MatMul", graph.op("Mul", white, white), graph.constant(column))
     square = graph.op("Squeeze", graph.mean_of_members(sums, 2), graph.constant([2], np.int64))
     distance = graph.op("Sqrt", square)
     familiar = _ramp(graph, distance, known.half * (1 + _STRANGE_WIDTH), known.half * (1 - _STRANGE_WIDTH))
-    loudness = graph.columns("descriptors", DESCRIPTOR_NAMES.index("loudness"), DESCRIPTOR_NAMES.index("loudness") + 1)
-    return graph.op("Mul", familiar, _ramp(graph, loudness, *_SILENCE_LUFS))
+    level = graph.columns("descriptors", gate.column, gate.column + 1)
+    return graph.op("Mul", familiar, _ramp(graph, level, gate.silent, gate.heard))
 
 
 def _ramp(graph: _Graph, value: str, zero: float, one: float) -> str:
@@ -154,13 +170,13 @@ def _ramp(graph: _Graph, value: str, zero: float, one: float) -> str:
     return graph.op("Mul", graph.op("Mul", part, part), bend)
 
 
-def _model(graph: _Graph, width: int) -> onnx.ModelProto:
+def _model(graph: _Graph, name: str, width: int) -> onnx.ModelProto:
     def tensor(name: str, size: int) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])
 
     proto = helper.make_graph(
         graph.nodes,
-        "music_emotion",
+        name,
         [tensor("descriptors", width)],
         [tensor("emotion", 2), tensor("uncertainty", 2)],
         graph.initializers,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,8 @@ from training.music_emotion.dataset import Dataset
 
 #: Standardised descriptors are clipped here, so that nothing far outside the training data runs away.
 CLIP = 4.0
+#: The source of sounds that are not music; every recipe has it.
+NON_MUSIC = "non_music"
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,9 @@ class Recipe:
         batch: windows a step and member.
         learning_rate: peak rate of AdamW under a cosine schedule.
         weight_decay: decay of AdamW.
-        recordings: share of each batch drawn from the recordings (Emotify).
-        non_music: share drawn from sounds that are not music; the rest comes from VGMIDI. Their target is a random
-            point of the plane, anew each time, so that the likelihood teaches a mean of 0 and a wide variance.
+        shares: share of each batch by source; of ``non_music`` the target is a random point of the plane, anew each
+            time, so that the likelihood teaches a mean of 0 and a wide variance.
+        wholes: share of the rows of a source that describe whole takes; the others are windows.
         concordance: weight of 1 - CCC beside the Gaussian likelihood. The likelihood alone pulls predictions to the
             middle; concordance keeps their spread.
         seed: seed of everything random.
@@ -42,8 +45,8 @@ class Recipe:
     batch: int = 256
     learning_rate: float = 3e-3
     weight_decay: float = 0.02
-    recordings: float = 0.36
-    non_music: float = 0.1
+    shares: Mapping[str, float] = field(default_factory=lambda: {"vgmidi": 0.54, "emotify": 0.36, "non_music": 0.1})
+    wholes: float = 0.3
     concordance: float = 1.0
     seed: int = 7
 
@@ -121,17 +124,28 @@ class _Draws:
         return self._source.descriptors[index], self._source.emotion[index]
 
 
+def _sources(sources: dict[str, Dataset], recipe: Recipe) -> list[tuple[Dataset, int]]:
+    """What is drawn from, with how many rows a step; what is not music comes first."""
+    result: list[tuple[Dataset, int]] = []
+    for name in sorted(recipe.shares, key=lambda name: name != NON_MUSIC):
+        rows, count = sources[name], round(recipe.batch * recipe.shares[name])
+        wholes = 0 if name == NON_MUSIC else round(count * recipe.wholes)
+        result.append((rows.select(~rows.whole), count - wholes))
+        if wholes:
+            result.append((rows.select(rows.whole), wholes))
+    return result
+
+
 def fit(sources: dict[str, Dataset], recipe: Recipe) -> Ensemble:
-    """Train on the given rows of ``vgmidi``, ``emotify`` and ``non_music``, all of them."""
+    """Train on all the given rows of the recipe's sources."""
     torch.manual_seed(recipe.seed)
     generator = np.random.default_rng(recipe.seed)
-    everything = np.concatenate([sources["vgmidi"].descriptors, sources["emotify"].descriptors])
+    everything = np.concatenate([sources[name].descriptors for name in recipe.shares if name != NON_MUSIC])
     mean, scale = everything.mean(axis=0), np.maximum(everything.std(axis=0), 1e-3)
     model = Ensemble(mean, scale, recipe).train()
-    others = round(recipe.batch * recipe.non_music)
-    recordings = round(recipe.batch * recipe.recordings)
-    sizes = {"non_music": others, "emotify": recordings, "vgmidi": recipe.batch - recordings - others}
-    draws = [(_Draws(sources[name], recipe.members, generator), size) for name, size in sizes.items()]
+    drawn = _sources(sources, recipe)
+    others = drawn[0][1]
+    draws = [(_Draws(rows, recipe.members, generator), size) for rows, size in drawn]
     optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.steps)
     for _ in range(recipe.steps):

@@ -9,10 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from luce.errors import InvalidArgument
-from luce.server.music import descriptors, key, loudness, onsets, pitch, spectra, tempo, timbre
+from luce.server.music import descriptors, key, loudness, onsets, pitch, rhythm, spectra, tempo, timbre
 from luce.server.music.descriptors import DescriptorCurve
+from luce.server.music.emotion_input import music_rows
 from luce.server.music.key import KeyEstimate
 from luce.server.music.loudness import SILENCE_LUFS, Loudness
+from luce.server.music.metre import NO_METRE, MetreEstimate
+from luce.server.music.notes import Notes
 from luce.server.music.tempo import TempoEstimate
 
 #: Share of a peak frame's energy at spectral peaks below which a frame does not count as sounding for the key.
@@ -28,22 +31,40 @@ class MusicAnalysis:
         silent: True where no 400 ms are louder than -70 LUFS; then tempo and key are None and onsets empty.
         tempo: tempo and beats.
         key: key and mode.
+        metre: the time signature, as far as it can be heard.
         loudness: loudness and dynamics.
         onset_times: (N,) float32, times of the onsets in seconds.
-        descriptors: the curve that ``music_emotion`` reads.
+        notes: as transcribed; None where nobody transcribed them.
+        descriptors: the signal's descriptors of each window.
     """
 
     seconds: float
     silent: bool
     tempo: TempoEstimate
     key: KeyEstimate
+    metre: MetreEstimate
     loudness: Loudness
     onset_times: spectra.FloatArray
+    notes: Notes | None
     descriptors: DescriptorCurve
 
+    @property
+    def emotion_rows(self) -> spectra.FloatArray:
+        """What ``music_emotion`` reads: (W + 1, 70) float32, a row for each window and a last one for the whole.
 
-def analyze(samples: npt.NDArray[Any], sample_rate: int = spectra.SAMPLE_RATE) -> MusicAnalysis:
+        Raises :class:`ValueError` where the notes were not transcribed.
+        """
+        if self.notes is None:
+            raise ValueError("a recording is to be analysed with its notes to be felt")
+        return music_rows(self.descriptors, self.notes, self.seconds)
+
+
+def analyze(
+    samples: npt.NDArray[Any], sample_rate: int = spectra.SAMPLE_RATE, notes: Notes | None = None
+) -> MusicAnalysis:
     """Analyse mono samples in [-1, 1] at 22050 Hz.
+
+    With the transcribed notes the tempo is found in more music and its level is surer; without them there is no metre.
 
     Spectra are taken block by block and only features a frame are kept: about 1 MB a minute beside the samples.
     Raises :class:`luce.errors.InvalidArgument` for another rate or shape, no samples, or values that are not finite.
@@ -56,6 +77,7 @@ def analyze(samples: npt.NDArray[Any], sample_rate: int = spectra.SAMPLE_RATE) -
     loud = loudness.measure(signal, powers)
     envelope = onsets.onset_envelope(onsets.band_levels(signal))
     onset_times, onset_heights = onsets.pick_onsets(envelope)
+    # The descriptors hold the signal's own tempo, which their model was trained on.
     beat = tempo.estimate_tempo(envelope)
     peaks = pitch.spectral_peaks(signal)
     deviation, agreement = pitch.tuning(peaks)
@@ -79,12 +101,17 @@ def analyze(samples: npt.NDArray[Any], sample_rate: int = spectra.SAMPLE_RATE) -
         tonal_share=peaks.tonal_share,
         tuning_agreement=agreement,
     )
+    silent = bool(np.all(loudness.lufs(powers) <= SILENCE_LUFS))
+    curve = descriptors.describe(tracks)
+    felt, metre = (beat, NO_METRE) if notes is None or silent else rhythm.estimate_rhythm(envelope, notes)
     return MusicAnalysis(
         seconds=tracks.seconds,
-        silent=bool(np.all(loudness.lufs(powers) <= SILENCE_LUFS)),
-        tempo=beat,
+        silent=silent,
+        tempo=felt,
         key=key.estimate_key(chroma, lowest, agreement, tonal),
+        metre=metre,
         loudness=loud,
         onset_times=onset_times,
-        descriptors=descriptors.describe(tracks),
+        notes=notes,
+        descriptors=curve,
     )

@@ -22,6 +22,8 @@ CLEAR_KEY_CONFIDENCE = 0.5
 #: A bass that rests on the tonic or the fifth speaks for that key; pop minor keys are otherwise taken for their
 #: relative major. Added to the correlation for a bass on it all the time; chosen on 120 songs of POP909.
 _TONIC_BASS, _FIFTH_BASS, _MINOR_BONUS = 0.4, 0.2, 0.04
+#: Another key is worth telling where it is so little worse, at most so many.
+_NEAR, _MOST_ALTERNATIVES = 0.2, 3
 #: Notes above this (G3) are not bass.
 _HIGHEST_BASS = 55
 
@@ -43,6 +45,7 @@ class KeyEstimate:
         confidence: 0 to 1; at least 0.5 where a key is named.
         mode_score: best correlation of a major key minus best of a minor key, about -0.4 (minor) to 0.4 (major).
         clarity: correlation of the best key, -1 to 1.
+        alternatives: names of the next likely keys, at most three, likelier first; empty where no key is clear.
     """
 
     tonic: int | None
@@ -51,6 +54,7 @@ class KeyEstimate:
     confidence: float
     mode_score: float
     clarity: float
+    alternatives: tuple[str, ...] = ()
 
 
 def correlations(chroma: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -93,8 +97,8 @@ def estimate_key(
         return KeyEstimate(None, None, "no clear key", 0.0, 0.0, 0.0)
     scores = correlations(total)
     supported = scores + bass_support(lowest_notes)
-    best = int(supported.argmax())
-    ranked = np.sort(supported)
+    order = np.argsort(-supported, kind="stable")
+    best, ranked = int(order[0]), supported[order[::-1]]
     share = total / total.sum()
     spread = float(np.exp(-(share * np.log(np.maximum(share, 1e-12))).sum()))
     evidence = (
@@ -112,9 +116,15 @@ def estimate_key(
     confidence = float(evidence)
     if confidence < CLEAR_KEY_CONFIDENCE:
         return KeyEstimate(None, None, "no clear key", confidence, mode_score, clarity)
+    near = [int(other) for other in order[1 : 1 + _MOST_ALTERNATIVES] if supported[best] - supported[other] < _NEAR]
+    alternatives = tuple(_name(other) for other in near)
     mode = "major" if best < 12 else "minor"
-    tonic = best % 12
-    return KeyEstimate(tonic, mode, f"{PITCH_CLASSES[tonic]} {mode}", confidence, mode_score, clarity)
+    return KeyEstimate(best % 12, mode, _name(best), confidence, mode_score, clarity, alternatives)
+
+
+def _name(key: int) -> str:
+    """Name of one of the 24 keys."""
+    return f"{PITCH_CLASSES[key % 12]} {'major' if key < 12 else 'minor'}"
 
 
 def _ramp(value: float, low: float, high: float, start: float = 0.0) -> float:

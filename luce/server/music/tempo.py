@@ -35,12 +35,15 @@ class TempoEstimate:
         beat_times: times of the beats in seconds; empty where no tempo is named.
         pulse_clarity: 0 to 1, height of the autocorrelation of the onset envelope at the best period, also where
             no tempo is named.
+        alternatives: other levels of the pulse that may be felt as the beat (half, double, ...), in beats a minute,
+            likelier first.
     """
 
     bpm: float | None
     confidence: float
     beat_times: tuple[float, ...]
     pulse_clarity: float
+    alternatives: tuple[float, ...] = ()
 
 
 def autocorrelation(envelope: FloatArray, longest: int) -> FloatArray:

@@ -53,13 +53,24 @@ class Posteriors:
 
 def windows(samples: npt.NDArray[Any]) -> FloatArray:
     """Cut mono samples at 22050 Hz (N,) into the model's windows (W, 43844) float32; the last is padded with zeros."""
-    front = MARGIN_FRAMES * FRAME_HOP
-    count = max(1, -(-samples.size // WINDOW_HOP))
-    padded = np.zeros((count - 1) * WINDOW_HOP + WINDOW_SAMPLES, np.float32)
-    used = min(samples.size, padded.size - front)
-    padded[front : front + used] = samples[:used]
-    cut = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::WINDOW_HOP]
-    return np.ascontiguousarray(cut)
+    return windows_from(samples, 0, window_count(samples.size))
+
+
+def window_count(sample_count: int) -> int:
+    """How many windows a signal has, at least one."""
+    return max(1, -(-sample_count // WINDOW_HOP))
+
+
+def windows_from(samples: npt.NDArray[Any], first: int, most: int) -> FloatArray:
+    """At most ``most`` windows from the ``first``-th on, (W, 43844) float32: a long piece is heard part by part."""
+    count = min(most, window_count(samples.size) - first)
+    # The first window begins with the silence before the music, as long as the margin that is cut off.
+    begin = first * WINDOW_HOP - MARGIN_FRAMES * FRAME_HOP
+    end = begin + (count - 1) * WINDOW_HOP + WINDOW_SAMPLES
+    piece = np.asarray(samples[max(begin, 0) : max(end, 0)], np.float32)
+    front = max(-begin, 0)
+    padded = np.pad(piece, (front, end - begin - front - piece.size))
+    return np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::WINDOW_HOP])
 
 
 def stitch(notes: npt.NDArray[Any], onsets: npt.NDArray[Any], sample_count: int) -> Posteriors:

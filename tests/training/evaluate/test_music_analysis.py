@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training.evaluate.music_analysis import Truth, key_score, parse_key, read_truth
+from training.evaluate.performances import Truth, key_score, parse_key, pop_truth
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,8 @@ from training.evaluate.music_analysis import Truth, key_score, parse_key, read_t
         ("B:min", (11, "minor")),
         ("Cb:maj", (11, "major")),
         ("F#:min", (6, "minor")),
+        ("F#m", (6, "minor")),
+        ("Bb", (10, "major")),
     ],
 )
 def test_a_key_annotation_is_parsed(text: str, expected: tuple[int, str]) -> None:
@@ -36,16 +38,16 @@ def test_a_key_annotation_is_parsed(text: str, expected: tuple[int, str]) -> Non
     ],
 )
 def test_keys_near_c_major_score_as_in_mirex(tonic: int | None, mode: str | None, score: float) -> None:
-    assert key_score(tonic, mode, Truth(100, 0, "major")) == score
+    assert key_score(tonic, mode, Truth("song", 100, 0, "major", "4/4")) == score
 
 
 def test_the_relative_major_of_a_minor_key_scores_as_relative() -> None:
-    assert key_score(0, "major", Truth(100, 9, "minor")) == 0.3
+    assert key_score(0, "major", Truth("song", 100, 9, "minor", "4/4")) == 0.3
 
 
 def test_the_truth_of_an_excerpt_is_its_beat_interval_and_current_key(tmp_path: Path) -> None:
     (tmp_path / "beat_midi.txt").write_text("".join(f"{beat * 0.6} 1.0 0.0\n" for beat in range(120)))
     (tmp_path / "key_audio.txt").write_text("0.0\t15.0\tC:maj\n15.0\t90.0\tA:min\n")
-    truth = read_truth(tmp_path)
+    truth = pop_truth(tmp_path)
     assert truth.bpm == pytest.approx(100)
     assert (truth.tonic, truth.mode) == (9, "minor")

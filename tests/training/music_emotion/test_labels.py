@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.music_emotion.dataset import window_labels
 from training.music_emotion.labels import HELD_OUT_SHARE, Piece, emopia, emotify, fraction, vgmidi
+from training.music_emotion.sources import window_labels
 
 
 def test_a_window_takes_its_measures_by_their_overlap() -> None:

@@ -16,6 +16,7 @@ from training.music_emotion import graph, nonmusic
 from training.music_emotion.dataset import Dataset
 from training.music_emotion.network import Ensemble, Recipe, fit
 
+GATE = graph.Gate(0, -62.0, -54.0)
 RECIPE = Recipe(members=3, hidden=(16, 8), dropout=0.05, steps=250, batch=128)
 
 
@@ -28,7 +29,8 @@ def made_up(pieces: int, seed: int, offset: float = 0.0) -> Dataset:
     descriptors[:, DESCRIPTOR_NAMES.index("loudness")] -= 20
     emotion = (0.5 * np.tanh(descriptors[:, 18:20])).astype(np.float32)
     piece = np.repeat(np.arange(pieces), 20)
-    return Dataset(descriptors, emotion, piece, np.zeros_like(piece), piece < pieces // 5)
+    whole = np.arange(count) % 20 == 19
+    return Dataset(descriptors, emotion, piece, np.zeros_like(piece), whole, piece < pieces // 5)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,7 +78,7 @@ def test_the_graph_answers_as_the_ensemble_where_it_trusts_itself(model: Ensembl
     rows = sources["vgmidi"].descriptors
     known = graph.familiarity(model, rows)
     served = onnxruntime.InferenceSession(
-        graph.build(model, known, 1.0).SerializeToString(), providers=["CPUExecutionProvider"]
+        graph.build("music_emotion", model, known, GATE, 1.0).SerializeToString(), providers=["CPUExecutionProvider"]
     )
     emotion, uncertainty = served.run(["emotion", "uncertainty"], {"descriptors": rows})
     mean, spread = model.predict(rows)
@@ -91,7 +93,7 @@ def test_the_graph_of_silence_and_of_the_far_away_is_ignorance(model: Ensemble, 
     rows = sources["vgmidi"].descriptors[:50].copy()
     known = graph.familiarity(model, sources["vgmidi"].descriptors)
     served = onnxruntime.InferenceSession(
-        graph.build(model, known, 1.0).SerializeToString(), providers=["CPUExecutionProvider"]
+        graph.build("music_emotion", model, known, GATE, 1.0).SerializeToString(), providers=["CPUExecutionProvider"]
     )
     silent, strange = rows.copy(), 100 * rows
     silent[:, 0] = -70

@@ -1,0 +1,94 @@
+"""Tempo, beats and metre from sound and notes together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from luce.server.music.metre import METRES, RATIOS, classify, estimate_metre
+from luce.server.music.notes import Notes
+from luce.server.music.onsets import ONSET_FRAMES_PER_SECOND
+from luce.server.music.pulse import Pulse, follow_pulse, note_envelope
+from luce.server.music.rhythm import estimate_rhythm
+from luce.server.music.spectra import FloatArray
+
+
+def dance(beats_per_bar: int, bpm: float, seconds: float = 30.0, parts: int = 2) -> Notes:
+    """A bass on the first beat, chords on the others, a melody in ``parts`` notes a beat."""
+    rows: list[tuple[float, float, int, float]] = []
+    degrees = (0, 5, 7, 0, 9, 5, 7, 0)
+    for beat in range(int(seconds * bpm / 60)):
+        root = 60 + degrees[beat // beats_per_bar % 8]
+        if beat % beats_per_bar == 0:
+            rows.append((beat, 0.9, root - 24, 0.8))
+        else:
+            rows += [(beat, 0.4, root + step, 0.5) for step in (0, 4, 7)]
+        rows += [
+            (beat + part / parts, 0.9 / parts, root + 12 + (0, 4, 7, 12)[(beat % beats_per_bar + part) % 4], 0.6)
+            for part in range(parts)
+        ]
+    onset, length, pitch, amplitude = (np.array(column) for column in zip(*rows, strict=True))
+    return Notes.sorted(onset * 60 / bpm, (onset + length) * 60 / bpm, pitch, amplitude)
+
+
+def silent(notes: Notes) -> FloatArray:
+    return np.zeros(int(float(notes.offset_s.max(initial=4.0)) * ONSET_FRAMES_PER_SECOND) + 20, np.float32)
+
+
+@pytest.mark.parametrize("bpm", [84.0, 108.0, 132.0])
+@pytest.mark.parametrize("beats_per_bar", [3, 4])
+def test_tempo_and_metre_of_a_dance_are_found(bpm: float, beats_per_bar: int) -> None:
+    notes = dance(beats_per_bar, bpm)
+    tempo, metre = estimate_rhythm(silent(notes), notes)
+    assert tempo.bpm is not None
+    assert any(abs(found / bpm - 1) < 0.04 for found in (tempo.bpm, *tempo.alternatives))
+    assert metre.name == f"{beats_per_bar}/4"
+    assert metre.beats_per_bar == beats_per_bar
+
+
+def test_a_pulse_that_quickens_is_followed() -> None:
+    steady = dance(4, 100.0, 40.0)
+    onset, offset = (35 * np.log1p(times / 35) for times in (steady.onset_s, steady.offset_s))
+    notes = Notes.sorted(onset, offset, steady.pitch, steady.amplitude)
+    pulse = follow_pulse(note_envelope(notes, silent(notes).size))
+    assert pulse.periods[0] / pulse.periods[-1] > 1.4
+    tempo, _ = estimate_rhythm(silent(notes), notes)
+    assert tempo.bpm is not None
+    intervals = np.diff(tempo.beat_times)
+    assert intervals[:4].mean() > 1.3 * intervals[-4:].mean()
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_a_few_notes_have_no_rhythm(count: int) -> None:
+    onset = np.arange(count) * 0.5
+    notes = Notes.sorted(onset, onset + 0.4, np.full(count, 60), np.full(count, 0.6))
+    tempo, metre = estimate_rhythm(silent(notes), notes)
+    assert (tempo.bpm, tempo.beat_times, metre.name) == (None, (), None)
+
+
+@given(
+    times=st.lists(st.floats(0, 30), min_size=1, max_size=20), period=st.floats(0.25, 1.5), drift=st.floats(0.6, 1.5)
+)
+def test_seconds_and_phase_are_inverses_of_each_other(times: list[float], period: float, drift: float) -> None:
+    pulse = Pulse(np.array([4.0, 14.0, 24.0]), np.array([period, period * drift, period]))
+    assert pulse.seconds(pulse.phase(times)) == pytest.approx(np.array(times), abs=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(rows=st.lists(st.tuples(st.floats(0, 28), st.floats(0.05, 3), st.integers(21, 108)), min_size=20, max_size=99))
+def test_any_notes_give_probabilities(rows: list[tuple[float, float, int]]) -> None:
+    onset, length, pitch = (np.array(column) for column in zip(*rows, strict=True))
+    notes = Notes.sorted(onset, onset + length, pitch, np.full(len(rows), 0.5))
+    metre, ratios = estimate_metre(notes, follow_pulse(note_envelope(notes, silent(notes).size)))
+    assert 0 <= metre.confidence <= 1
+    assert ratios.sum() == pytest.approx(1)
+    assert ratios.shape == (len(RATIOS),)
+
+
+def test_strange_features_are_clipped() -> None:
+    metres, ratios = classify(np.full(74, 1e9, np.float32))
+    assert metres.shape == (len(METRES),)
+    assert np.isfinite(metres).all()
+    assert np.isfinite(ratios).all()
