@@ -13,7 +13,7 @@ from luce.server.host import Dependency
 from luce.server.inference import InferenceClient
 from luce.server.jobs import Jobs
 
-MODELS: Final = ("text_encoder", "music_emotion", "image_generator")
+MODELS: Final = ("text_encoder", "note_transcriber", "music_emotion", "note_emotion", "image_generator")
 """Every model that some request needs, loaded and warm."""
 
 

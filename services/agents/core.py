@@ -5,10 +5,9 @@ from __future__ import annotations
 from luce.errors import InvalidArgument
 from luce.server.bus.objects import ObjectStore
 from luce.server.deadline import Deadline
-from luce.server.media import MediaDecoder
 from luce.v1 import agents_pb2
+from services.agents.hearing import Hearing
 from services.agents.imagining import Imagination
-from services.agents.listening import Listener
 
 
 class Agents:
@@ -16,17 +15,13 @@ class Agents:
 
     Args:
         objects: Where audio lies.
-        decoder: Media decoder, started.
-        listener: Describes music.
+        hearing: Describes music.
         imagination: Makes prompts.
     """
 
-    def __init__(
-        self, objects: ObjectStore, decoder: MediaDecoder, listener: Listener, imagination: Imagination
-    ) -> None:
+    def __init__(self, objects: ObjectStore, hearing: Hearing, imagination: Imagination) -> None:
         self._objects = objects
-        self._decoder = decoder
-        self._listener = listener
+        self._hearing = hearing
         self._imagination = imagination
 
     async def describe(self, audio_key: str, deadline: Deadline) -> agents_pb2.MusicDescription:
@@ -41,10 +36,7 @@ class Agents:
         """
         if not audio_key:
             raise InvalidArgument("audio is missing", field="audio", limit="an audio or MIDI blob")
-        data = await self._objects.get(audio_key, deadline=deadline)
-        analysis = await self._listener.analyze(await self._decoder.audio(data))
-        music, _ = await self._listener.feel(analysis)
-        return music
+        return await self._hearing.describe(await self._objects.get(audio_key, deadline=deadline))
 
     def imagine(self, request: agents_pb2.ImagineRequest) -> list[agents_pb2.Prompt]:
         """Prompts for a description, a person's words, or both.

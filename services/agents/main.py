@@ -13,7 +13,7 @@ from luce.server.media import MediaDecoder, MediaSettings
 from luce.server.metrics import Metrics
 from luce.server.settings import BusSettings, HostSettings, JobSettings, TelemetrySettings, TritonSettings
 from luce.v1 import agents_pb2
-from services.agents import generator, listening
+from services.agents import generator, listening, reading
 from services.agents.core import Agents
 from services.agents.describing import Describer
 from services.agents.generator import PictureGenerator
@@ -21,10 +21,11 @@ from services.agents.hearing import Hearing
 from services.agents.imagining import Imagination
 from services.agents.listening import Listener
 from services.agents.painting import Painter
+from services.agents.reading import Reader
 from services.agents.servicer import AgentsServicer
 from services.agents.settings import AgentsSettings
 
-MODELS = (listening.MODEL, generator.MODEL)
+MODELS = (listening.TRANSCRIBER, listening.MODEL, reading.MODEL, generator.MODEL)
 
 
 async def serve() -> None:
@@ -38,8 +39,9 @@ async def serve() -> None:
         inference, threads=settings.listeners, rows=settings.emotion_batch, timeout_s=settings.infer_timeout_s
     )
     imagination = Imagination()
-    agents = Agents(ObjectStore(nc.jetstream(), bus), decoder, listener, imagination)
-    hearing = Hearing(decoder, listener, settings.outage_pause_s)
+    reader = Reader(inference, rows=settings.emotion_batch, timeout_s=settings.infer_timeout_s)
+    hearing = Hearing(decoder, listener, reader, settings.outage_pause_s)
+    agents = Agents(ObjectStore(nc.jetstream(), bus), hearing, imagination)
     painter = Painter(hearing, imagination, PictureGenerator(inference), settings)
     describer = Describer(hearing)
     host = ServiceHost(

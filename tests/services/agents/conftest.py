@@ -21,6 +21,7 @@ from services.agents.hearing import Hearing
 from services.agents.imagining import Imagination
 from services.agents.listening import Listener
 from services.agents.painting import Painter
+from services.agents.reading import Reader
 from services.agents.settings import AgentsSettings
 from tests.fixtures.nats import NatsServer
 
@@ -78,7 +79,7 @@ async def opened_studio(
     await jobs.start()
     settings = AgentsSettings(outage_pause_s=0.2)
     listener = Listener(inference)
-    hearing = Hearing(decoder, listener, settings.outage_pause_s)
+    hearing = Hearing(decoder, listener, Reader(inference), settings.outage_pause_s)
     painter = Painter(hearing, Imagination(), PictureGenerator(inference), settings)
     workers = [
         JobWorker("paint", painter, concurrency=4, bus=bus),

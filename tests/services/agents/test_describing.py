@@ -6,7 +6,8 @@ import pytest
 
 from luce.v1 import agents_pb2, jobs_pb2, media_pb2
 from tests.fixtures.media import silence, wav_bytes
-from tests.services.agents.conftest import OWNER, Studio
+from tests.fixtures.midi import midi_song
+from tests.services.agents.conftest import OWNER, Studio, opened
 
 
 async def describe(studio: Studio, audio: media_pb2.BlobRef) -> jobs_pb2.Job:
@@ -39,6 +40,28 @@ async def test_the_description_is_told_before_the_job_ends(studio: Studio, happy
     assert part == events[-1].state.result.describe.music
     fractions = [event.progress.fraction for event in events if event.HasField("progress")]
     assert fractions == sorted(fractions)
+
+
+async def test_midi_is_read_and_felt_by_the_model_of_notes(studio: Studio) -> None:
+    job = await describe(studio, await studio.upload(midi_song(bpm=100.0, beats_per_bar=3)))
+    assert job.state == jobs_pb2.JOB_STATE_SUCCEEDED, job.problem
+    assert set(job.models) == {"note_emotion"}
+    music = job.result.describe.music
+    assert music.tempo_bpm == pytest.approx(100)
+    assert (music.time_signature, music.key) == ("3/4", "C major")
+    assert len(music.curve.points) == 10
+    assert music.emotion.valence != 0
+
+
+async def test_midi_that_is_cut_short_fails_with_the_field(studio: Studio) -> None:
+    job = await describe(studio, await studio.upload(midi_song()[:100]))
+    assert (job.problem.code, job.problem.field) == ("malformed_media", "audio")
+
+
+async def test_midi_is_painted_like_a_recording(studio: Studio) -> None:
+    job = await studio.paint(await studio.upload(midi_song(bars=2)), steps=2)
+    assert set(job.models) == {"note_emotion", "image_generator"}
+    assert opened(await studio.picture(job)).size == (256, 256)
 
 
 async def test_silence_is_described_as_silence(studio: Studio) -> None:
