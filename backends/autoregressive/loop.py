@@ -11,7 +11,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 ROUND_S = 0.01
 """How often the postman looks whether clients are still there, in seconds; the look costs about 0.1 ms a request."""
+
+IDLE_S = 1.0
+"""How often the stepping thread looks around while there is nothing to do, in seconds."""
 
 UNLOADED = Failed("UNAVAILABLE", "the model is being unloaded")
 
@@ -47,11 +50,13 @@ class Loop:
     Args:
         engine: the requests in flight; nobody else touches it from here on.
         most: requests in flight, those just handed over included; more are refused at once.
+        watch: called by the stepping thread before every step, and every second while there is none.
     """
 
-    def __init__(self, engine: Engine, most: int) -> None:
+    def __init__(self, engine: Engine, most: int, watch: Callable[[], None] = lambda: None) -> None:
         self._engine = engine
         self._most = most
+        self._watch = watch
         self._keys = itertools.count()
         self._changed = threading.Condition()
         self._stopping = False
@@ -101,11 +106,14 @@ class Loop:
 
     def _run(self) -> None:
         while True:
+            self._watch()
             with self._changed:
-                while not (self._stopping or self._arrivals or len(self._engine)):
-                    self._changed.wait()
+                if not (self._stopping or self._arrivals or len(self._engine)):
+                    self._changed.wait(IDLE_S)
                 if self._stopping:
                     return
+                if not (self._arrivals or len(self._engine)):
+                    continue
                 arrivals, self._arrivals = self._arrivals, {}
                 left, self._left = self._left, set()
             try:
@@ -147,7 +155,7 @@ class Loop:
         looked = time.monotonic()
         while not self._stopping:
             with self._changed:
-                if not self._outgoing:
+                if not (self._outgoing or self._stopping):
                     self._changed.wait(ROUND_S if self._mailboxes else None)
                 outgoing, self._outgoing = self._outgoing, {}
             for key, events in outgoing.items():

@@ -6,6 +6,8 @@ Nothing is raised from `execute`: each error is a response to its own request.
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,7 @@ class TritonPythonModel:
         )
         detokenizer = self._generation.detokenizer
         self._tokenizer = Tokenizer.from_file(str(detokenizer)) if detokenizer else None
-        self._loop = Loop(engine, options.limits.rows + options.limits.waiting)
+        self._loop = Loop(engine, options.limits.rows + options.limits.waiting, end_with(os.getppid()))
         sizes = {length: ladder.sizes for length, ladder in ladders.items()}
         log.info("%s: rows a call by cache length %s", args["model_name"], sizes)
 
@@ -71,6 +73,19 @@ class TritonPythonModel:
     def finalize(self) -> None:
         """Stop the loop."""
         self._loop.stop()
+
+
+def end_with(server: int) -> Callable[[], None]:
+    """Makes what ends this process once the server, our parent, is gone without having said so.
+
+    The stub itself looks after that, but not while a thread of ours goes on with work that nobody waits for.
+    """
+
+    def look() -> None:
+        if os.getppid() != server:
+            os._exit(1)
+
+    return look
 
 
 class Mailbox:

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 
-from luce.errors import DeadlineExceeded, InvalidArgument, ResourceExhausted
+from luce.errors import DeadlineExceeded, InvalidArgument, ResourceExhausted, Unavailable
 from luce.server.inference import InferenceClient, InferResult
 from tests.fixtures.tiny_language import MEMORY, write_player, write_writer
 from tests.fixtures.triton import TritonServer
@@ -192,3 +193,29 @@ async def test_a_bad_value_names_its_field_and_range(
     with pytest.raises(InvalidArgument) as caught:
         await run(client, order(**values))
     assert (caught.value.field, caught.value.limit) == (field, limit)
+
+
+async def test_a_model_process_ends_with_its_server_however_that_ends(
+    server: TritonServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A thread of its own must not go on with work that nobody waits for."""
+    killed = TritonServer(server.repository, tmp_path_factory.mktemp("killed"), ["long_writer"], server.env)
+    killed.start()
+    assert killed.process is not None
+    stubs = psutil.Process(killed.process.pid).children(recursive=True)
+    found = InferenceClient(killed.settings)
+    stream = found.stream("long_writer", order(max_tokens=2000, preview_every=1), deadline=30)
+    await anext(stream)
+    killed.process.kill()
+    with pytest.raises(Unavailable):
+        await anext_until_it_fails(stream)
+    await found.close()
+    killed.stop()
+    _, alive = await asyncio.to_thread(psutil.wait_procs, stubs, 20)
+    assert len(stubs) == 1
+    assert alive == []
+
+
+async def anext_until_it_fails(stream: AsyncIterator[InferResult]) -> None:
+    async for _ in stream:
+        pass
