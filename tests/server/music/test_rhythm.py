@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from luce.server.music.analysis import analyze
 from luce.server.music.metre import METRES, RATIOS, classify, estimate_metre
 from luce.server.music.notes import Notes
 from luce.server.music.onsets import ONSET_FRAMES_PER_SECOND
 from luce.server.music.pulse import Pulse, follow_pulse, note_envelope
 from luce.server.music.rhythm import estimate_rhythm
-from luce.server.music.spectra import FloatArray
+from luce.server.music.spectra import SAMPLE_RATE, FloatArray
+from tests.server.music import signals
+from tests.server.music.transcriber import transcribe
 
 
 def dance(beats_per_bar: int, bpm: float, seconds: float = 30.0, parts: int = 2) -> Notes:
@@ -92,3 +95,20 @@ def test_strange_features_are_clipped() -> None:
     assert metres.shape == (len(METRES),)
     assert np.isfinite(metres).all()
     assert np.isfinite(ratios).all()
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        np.zeros(10 * SAMPLE_RATE, np.float32),
+        signals.noise(20),
+        signals.sine(440, 20),
+        signals.babble(20),
+        signals.babble(20, seed=5),
+        np.eye(1, round(0.3 * SAMPLE_RATE), dtype=np.float32)[0],
+    ],
+    ids=["silence", "noise", "sine", "babble", "other babble", "click"],
+)
+def test_what_is_transcribed_from_no_music_has_neither_tempo_nor_metre_nor_key(samples: FloatArray) -> None:
+    found = analyze(samples, notes=transcribe(samples))
+    assert (found.tempo.bpm, found.metre.name, found.key.tonic) == (None, None, None)
