@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -116,7 +115,7 @@ def _descriptor(message: agents_pb2.Descriptor) -> types.Descriptor:
     )
 
 
-def _named(kind: EnumTypeWrapper[Any], number: int) -> str | None:
+def _named(kind: Any, number: int) -> str | None:
     """The plain name of an enum's value, "key" of DESCRIPTOR_DIMENSION_KEY; None where unspecified or unknown."""
     if not number or number not in kind.values():
         return None
