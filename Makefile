@@ -12,7 +12,7 @@ SOURCES := luce gateway services backends export training loadtests tests exampl
 PROTOS := $(sort $(wildcard protos/luce/v1/*.proto))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train lock demo up down test test-all test-report lint format type proto proto-check bench clean
+.PHONY: help setup setup-train lock demo up down test test-all test-report lint format type proto proto-check docs bench clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -65,8 +65,8 @@ format: setup  ## Mend what can be mended by itself
 type: setup-train  ## Types, strictly
 	$(BIN)/mypy $(wildcard $(SOURCES))
 
-node_modules/.bin/buf: package.json package-lock.json
-	npm ci --silent
+node_modules/.bin/buf: package.json
+	npm install --silent
 	@touch $@
 
 proto: setup  ## Generate Python from the contracts
@@ -79,6 +79,9 @@ proto-check: proto node_modules/.bin/buf  ## The contracts are clean, compatible
 	node_modules/.bin/buf breaking --against protos/released.binpb
 	@git diff --exit-code --stat -- luce/v1 || { echo "luce/v1 is not what the protos generate: run make proto"; exit 1; }
 	@test -z "$$(git status --porcelain -- luce/v1)" || { echo "luce/v1 holds files git does not know"; exit 1; }
+
+docs: setup  ## Write docs/configuration.md again from the settings
+	$(BIN)/python docs/configuration.py
 
 bench: setup  ## Measure the figures of docs/results.md again
 	$(BIN)/python -m loadtests.run

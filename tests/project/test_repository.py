@@ -67,5 +67,7 @@ def test_the_makefile_has_the_target_with_its_help(target: str) -> None:
     assert re.search(rf"^{target}:.*## \S", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
-def test_the_npm_lock_names_no_download_address() -> None:
-    assert "resolved" not in json.dumps(json.loads((ROOT / "package-lock.json").read_text()))
+def test_the_tools_from_npm_are_pinned() -> None:
+    tools = json.loads((ROOT / "package.json").read_text())["devDependencies"]
+    assert tools
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in tools.values())
