@@ -43,7 +43,7 @@ PIPELINE: dict[str, object] = {
     "shift": 1.0,
     "size": {"min": 192, "max": 512, "multiple": 32, "default": 256},
     "steps": {"min": 1, "max": 100, "default": 12},
-    "guidance_scale": {"min": 0, "max": 15, "default": 3.0},
+    "guidance_scale": {"min": 0, "max": 15, "default": 2.0},
 }
 """What backends/diffusion reads.
 

@@ -24,11 +24,11 @@ class Style:
 
 
 class StyleAgent:
-    """Watercolour and pastel for calm, posters for joy, ink for gloom, oil for passion."""
+    """Mostly photographs; watercolour and pastel for calm, posters for joy, ink for gloom, oil for passion."""
 
     def choose(self, brief: Brief, rng: random.Random) -> Style:
         """One style."""
-        style = choose("style", 0.6 * brief.valence, 0.6 * brief.arousal, rng, spread=0.3)
+        style = choose("style", 0.4 * brief.valence, 0.4 * brief.arousal, rng, spread=0.25)
         first = choose("mood", brief.valence, brief.arousal, rng, spread=0.15)
         moods = [first.name]
         # A second word where another one says nearly the same.
