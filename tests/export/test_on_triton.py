@@ -13,6 +13,8 @@ from tokenizers import Tokenizer
 from export.text_encoder import measure
 from luce.server.inference import InferenceClient
 from luce.server.music.analysis import analyze
+from luce.server.music.emotion_input import music_rows
+from luce.server.music.notes import Notes
 from tests.fixtures.triton import REPOSITORY, TritonServer
 from tests.server.music import signals
 
@@ -54,7 +56,10 @@ async def test_concurrent_texts_have_the_bytes_of_each_alone(client: InferenceCl
 
 
 async def test_the_windows_of_a_piece_feel_the_same_in_one_call_and_in_many(client: InferenceClient) -> None:
-    rows = analyze(signals.progression(0, "major", 120, 20)).descriptors.values
+    sound = signals.progression(0, "major", 120, 20)
+    onsets = np.arange(0.0, 20.0, 0.5)
+    notes = Notes.sorted(onsets, onsets + 0.4, 60 + np.arange(onsets.size) % 12, np.full(onsets.size, 0.6))
+    rows = music_rows(analyze(sound).descriptors, notes, 20.0)
     whole = await client.infer("music_emotion", {"descriptors": rows}, deadline=60)
     calls = [client.infer("music_emotion", {"descriptors": row[None]}, deadline=60) for row in rows]
     for index, answer in enumerate(await asyncio.gather(*calls)):
