@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from luce.v1 import agents_pb2 as luce_dot_v1_dot_agents__pb2
+from luce.v1 import mapping_pb2 as luce_dot_v1_dot_mapping__pb2
 from luce.v1 import media_pb2 as luce_dot_v1_dot_media__pb2
 from luce.v1 import problem_pb2 as luce_dot_v1_dot_problem__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12luce/v1/jobs.proto\x12\x07luce.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14luce/v1/agents.proto\x1a\x13luce/v1/media.proto\x1a\x15luce/v1/problem.proto\"-\n\x0bStageTiming\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\"\xf2\x04\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12 \n\x05state\x18\x03 \x01(\x0e\x32\x11.luce.v1.JobState\x12\x10\n\x08position\x18\x04 \x01(\r\x12\r\n\x05stage\x18\x05 \x01(\t\x12\x10\n\x08\x66raction\x18\x06 \x01(\x02\x12\r\n\x05\x65ta_s\x18\x07 \x01(\x02\x12\x10\n\x08\x61ttempts\x18\x08 \x01(\r\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x07timings\x18\x0c \x03(\x0b\x32\x14.luce.v1.StageTiming\x12\x0c\n\x04seed\x18\r \x01(\x04\x12(\n\x06models\x18\x0e \x03(\x0b\x32\x18.luce.v1.Job.ModelsEntry\x12!\n\x07problem\x18\x0f \x01(\x0b\x32\x10.luce.v1.Problem\x12#\n\x06result\x18\x10 \x01(\x0b\x32\x13.luce.v1.Job.Result\x12\r\n\x05owner\x18\x11 \x01(\t\x1a-\n\x0bModelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x65\n\x06Result\x12%\n\x05paint\x18\x01 \x01(\x0b\x32\x14.luce.v1.PaintResultH\x00\x12+\n\x08\x64\x65scribe\x18\x02 \x01(\x0b\x32\x17.luce.v1.DescribeResultH\x00\x42\x07\n\x05value\"d\n\x04Task\x12&\n\x05paint\x18\x01 \x01(\x0b\x32\x15.luce.v1.PaintRequestH\x00\x12,\n\x08\x64\x65scribe\x18\x02 \x01(\x0b\x32\x18.luce.v1.DescribeRequestH\x00\x42\x06\n\x04kind\"g\n\nQueuedTask\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x1b\n\x04task\x18\x02 \x01(\x0b\x32\r.luce.v1.Task\x12,\n\x08\x64\x65\x61\x64line\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa7\x04\n\x08JobEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x05state\x18\x04 \x01(\x0b\x32\x0c.luce.v1.JobH\x00\x12.\n\x08progress\x18\x05 \x01(\x0b\x32\x1a.luce.v1.JobEvent.ProgressH\x00\x12,\n\x07preview\x18\x06 \x01(\x0b\x32\x19.luce.v1.JobEvent.PreviewH\x00\x12,\n\x07partial\x18\x07 \x01(\x0b\x32\x19.luce.v1.JobEvent.PartialH\x00\x1a:\n\x08Progress\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x10\n\x08\x66raction\x18\x02 \x01(\x02\x12\r\n\x05\x65ta_s\x18\x03 \x01(\x02\x1aV\n\x07Preview\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04step\x18\x02 \x01(\r\x12\r\n\x05steps\x18\x03 \x01(\r\x12\x1f\n\x05image\x18\x04 \x01(\x0b\x32\x10.luce.v1.BlobRef\x1a\x88\x01\n\x07Partial\x12*\n\x05music\x18\x01 \x01(\x0b\x32\x19.luce.v1.MusicDescriptionH\x00\x12!\n\x06prompt\x18\x02 \x01(\x0b\x32\x0f.luce.v1.PromptH\x00\x12&\n\x05image\x18\x03 \x01(\x0b\x32\x15.luce.v1.PaintedImageH\x00\x42\x06\n\x04partB\x07\n\x05\x65vent\"X\n\rSubmitRequest\x12\x1b\n\x04task\x18\x01 \x01(\x0b\x32\r.luce.v1.Task\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\x12\x11\n\ttimeout_s\x18\x03 \x01(\x02\"+\n\x0eSubmitResponse\x12\x19\n\x03job\x18\x01 \x01(\x0b\x32\x0c.luce.v1.Job\"\x18\n\nGetRequest\x12\n\n\x02id\x18\x01 \x01(\t\"(\n\x0bGetResponse\x12\x19\n\x03job\x18\x01 \x01(\x0b\x32\x0c.luce.v1.Job\"W\n\x0bListRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12!\n\x06states\x18\x03 \x03(\x0e\x32\x11.luce.v1.JobState\"C\n\x0cListResponse\x12\x1a\n\x04jobs\x18\x01 \x03(\x0b\x32\x0c.luce.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1b\n\rCancelRequest\x12\n\n\x02id\x18\x01 \x01(\t\"+\n\x0e\x43\x61ncelResponse\x12\x19\n\x03job\x18\x01 \x01(\x0b\x32\x0c.luce.v1.Job\"2\n\x0cWatchRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\"1\n\rWatchResponse\x12 \n\x05\x65vent\x18\x01 \x01(\x0b\x32\x11.luce.v1.JobEvent*\x9a\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x03\x12\x14\n\x10JOB_STATE_FAILED\x10\x04\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x05\x32\xa4\x02\n\x0bJobsService\x12\x39\n\x06Submit\x12\x16.luce.v1.SubmitRequest\x1a\x17.luce.v1.SubmitResponse\x12\x30\n\x03Get\x12\x13.luce.v1.GetRequest\x1a\x14.luce.v1.GetResponse\x12\x33\n\x04List\x12\x14.luce.v1.ListRequest\x1a\x15.luce.v1.ListResponse\x12\x39\n\x06\x43\x61ncel\x12\x16.luce.v1.CancelRequest\x1a\x17.luce.v1.CancelResponse\x12\x38\n\x05Watch\x12\x15.luce.v1.WatchRequest\x1a\x16.luce.v1.WatchResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12luce/v1/jobs.proto\x12\x07luce.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14luce/v1/agents.proto\x1a\x15luce/v1/mapping.proto\x1a\x13luce/v1/media.proto\x1a\x15luce/v1/problem.proto\"-\n\x0bStageTiming\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\"\xc5\x05\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12 \n\x05state\x18\x03 \x01(\x0e\x32\x11.luce.v1.JobState\x12\x10\n\x08position\x18\x04 \x01(\r\x12\r\n\x05stage\x18\x05 \x01(\t\x12\x10\n\x08\x66raction\x18\x06 \x01(\x02\x12\r\n\x05\x65ta_s\x18\x07 \x01(\x02\x12\x10\n\x08\x61ttempts\x18\x08 \x01(\r\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x07timings\x18\x0c \x03(\x0b\x32\x14.luce.v1.StageTiming\x12\x0c\n\x04seed\x18\r \x01(\x04\x12(\n\x06models\x18\x0e \x03(\x0b\x32\x18.luce.v1.Job.ModelsEntry\x12!\n\x07problem\x18\x0f \x01(\x0b\x32\x10.luce.v1.Problem\x12#\n\x06result\x18\x10 \x01(\x0b\x32\x13.luce.v1.Job.Result\x12\r\n\x05owner\x18\x11 \x01(\t\x1a-\n\x0bModelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\xb7\x01\n\x06Result\x12%\n\x05paint\x18\x01 \x01(\x0b\x32\x14.luce.v1.PaintResultH\x00\x12+\n\x08\x64\x65scribe\x18\x02 \x01(\x0b\x32\x17.luce.v1.DescribeResultH\x00\x12%\n\x05score\x18\x03 \x01(\x0b\x32\x14.luce.v1.ScoreResultH\x00\x12)\n\x07\x63ompose\x18\x04 \x01(\x0b\x32\x16.luce.v1.ComposeResultH\x00\x42\x07\n\x05value\"\xb8\x01\n\x04Task\x12&\n\x05paint\x18\x01 \x01(\x0b\x32\x15.luce.v1.PaintRequestH\x00\x12,\n\x08\x64\x65scribe\x18\x02 \x01(\x0b\x32\x18.luce.v1.DescribeRequestH\x00\x12&\n\x05score\x18\x03 \x01(\x0b\x32\x15.luce.v1.ScoreRequestH\x00\x12*\n\x07\x63ompose\x18\x04 \x01(\x0b\x32\x17.luce.v1.ComposeRequestH\x00\x42\x06\n\x04kind\"g\n\nQueuedTask\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x1b\n\x04task\x18\x02 \x01(\x0b\x32\r.luce.v1.Task\x12,\n\x08\x64\x65\x61\x64line\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x93\x05\n\x08JobEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x05state\x18\x04 \x01(\x0b\x32\x0c.luce.v1.JobH\x00\x12.\n\x08progress\x18\x05 \x01(\x0b\x32\x1a.luce.v1.JobEvent.ProgressH\x00\x12,\n\x07preview\x18\x06 \x01(\x0b\x32\x19.luce.v1.JobEvent.PreviewH\x00\x12,\n\x07partial\x18\x07 \x01(\x0b\x32\x19.luce.v1.JobEvent.PartialH\x00\x1a:\n\x08Progress\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x10\n\x08\x66raction\x18\x02 \x01(\x02\x12\r\n\x05\x65ta_s\x18\x03 \x01(\x02\x1aV\n\x07Preview\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04step\x18\x02 \x01(\r\x12\r\n\x05steps\x18\x03 \x01(\r\x12\x1f\n\x05image\x18\x04 \x01(\x0b\x32\x10.luce.v1.BlobRef\x1a\xf4\x01\n\x07Partial\x12*\n\x05music\x18\x01 \x01(\x0b\x32\x19.luce.v1.MusicDescriptionH\x00\x12!\n\x06prompt\x18\x02 \x01(\x0b\x32\x0f.luce.v1.PromptH\x00\x12&\n\x05image\x18\x03 \x01(\x0b\x32\x15.luce.v1.PaintedImageH\x00\x12$\n\x05\x61udio\x18\x04 \x01(\x0b\x32\x13.luce.v1.AudioChunkH\x00\x12#\n\x05\x63hain\x18\x05 \x01(\x0b\x32\x12.luce.v1.ChainStepH\x00\x12\x1f\n\x05piece\x18\x06 \x01(\x0b\x32\x0e.luce.v1.PieceH\x00\x42\x06\n\x04partB\x07\n\x05\x65vent\"X\n\rSubmitRequest\x12\x1b\n\x04task\x18\x01 \x01(\x0b\x32\r.luce.v1.Task\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\x12\x11\n\ttimeout_s\x18\x03 \x01(\x02\"+\n\x0eSubmitResponse\x12\x19\n\x03job\x18\x01 \x01(\x0b\x32\x0c.luce.v1.Job\"\x18\n\nGetRequest\x12\n\n\x02id\x18\x01 \x01(\t\"(\n\x0bGetResponse\x12\x19\n\x03job\x18\x01 \x01(\x0b\x32\x0c.luce.v1.Job\"W\n\x0bListRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12!\n\x06states\x18\x03 \x03(\x0e\x32\x11.luce.v1.JobState\"C\n\x0cListResponse\x12\x1a\n\x04jobs\x18\x01 \x03(\x0b\x32\x0c.luce.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1b\n\rCancelRequest\x12\n\n\x02id\x18\x01 \x01(\t\"+\n\x0e\x43\x61ncelResponse\x12\x19\n\x03job\x18\x01 \x01(\x0b\x32\x0c.luce.v1.Job\"2\n\x0cWatchRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\"1\n\rWatchResponse\x12 \n\x05\x65vent\x18\x01 \x01(\x0b\x32\x11.luce.v1.JobEvent*\x9a\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x03\x12\x14\n\x10JOB_STATE_FAILED\x10\x04\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x05\x32\xa4\x02\n\x0bJobsService\x12\x39\n\x06Submit\x12\x16.luce.v1.SubmitRequest\x1a\x17.luce.v1.SubmitResponse\x12\x30\n\x03Get\x12\x13.luce.v1.GetRequest\x1a\x14.luce.v1.GetResponse\x12\x33\n\x04List\x12\x14.luce.v1.ListRequest\x1a\x15.luce.v1.ListResponse\x12\x39\n\x06\x43\x61ncel\x12\x16.luce.v1.CancelRequest\x1a\x17.luce.v1.CancelResponse\x12\x38\n\x05Watch\x12\x15.luce.v1.WatchRequest\x1a\x16.luce.v1.WatchResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,48 +38,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_JOB_MODELSENTRY']._loaded_options = None
   _globals['_JOB_MODELSENTRY']._serialized_options = b'8\001'
-  _globals['_JOBSTATE']._serialized_start=2106
-  _globals['_JOBSTATE']._serialized_end=2260
-  _globals['_STAGETIMING']._serialized_start=130
-  _globals['_STAGETIMING']._serialized_end=175
-  _globals['_JOB']._serialized_start=178
-  _globals['_JOB']._serialized_end=804
-  _globals['_JOB_MODELSENTRY']._serialized_start=656
-  _globals['_JOB_MODELSENTRY']._serialized_end=701
-  _globals['_JOB_RESULT']._serialized_start=703
-  _globals['_JOB_RESULT']._serialized_end=804
-  _globals['_TASK']._serialized_start=806
-  _globals['_TASK']._serialized_end=906
-  _globals['_QUEUEDTASK']._serialized_start=908
-  _globals['_QUEUEDTASK']._serialized_end=1011
-  _globals['_JOBEVENT']._serialized_start=1014
-  _globals['_JOBEVENT']._serialized_end=1565
-  _globals['_JOBEVENT_PROGRESS']._serialized_start=1271
-  _globals['_JOBEVENT_PROGRESS']._serialized_end=1329
-  _globals['_JOBEVENT_PREVIEW']._serialized_start=1331
-  _globals['_JOBEVENT_PREVIEW']._serialized_end=1417
-  _globals['_JOBEVENT_PARTIAL']._serialized_start=1420
-  _globals['_JOBEVENT_PARTIAL']._serialized_end=1556
-  _globals['_SUBMITREQUEST']._serialized_start=1567
-  _globals['_SUBMITREQUEST']._serialized_end=1655
-  _globals['_SUBMITRESPONSE']._serialized_start=1657
-  _globals['_SUBMITRESPONSE']._serialized_end=1700
-  _globals['_GETREQUEST']._serialized_start=1702
-  _globals['_GETREQUEST']._serialized_end=1726
-  _globals['_GETRESPONSE']._serialized_start=1728
-  _globals['_GETRESPONSE']._serialized_end=1768
-  _globals['_LISTREQUEST']._serialized_start=1770
-  _globals['_LISTREQUEST']._serialized_end=1857
-  _globals['_LISTRESPONSE']._serialized_start=1859
-  _globals['_LISTRESPONSE']._serialized_end=1926
-  _globals['_CANCELREQUEST']._serialized_start=1928
-  _globals['_CANCELREQUEST']._serialized_end=1955
-  _globals['_CANCELRESPONSE']._serialized_start=1957
-  _globals['_CANCELRESPONSE']._serialized_end=2000
-  _globals['_WATCHREQUEST']._serialized_start=2002
-  _globals['_WATCHREQUEST']._serialized_end=2052
-  _globals['_WATCHRESPONSE']._serialized_start=2054
-  _globals['_WATCHRESPONSE']._serialized_end=2103
-  _globals['_JOBSSERVICE']._serialized_start=2263
-  _globals['_JOBSSERVICE']._serialized_end=2555
+  _globals['_JOBSTATE']._serialized_start=2405
+  _globals['_JOBSTATE']._serialized_end=2559
+  _globals['_STAGETIMING']._serialized_start=153
+  _globals['_STAGETIMING']._serialized_end=198
+  _globals['_JOB']._serialized_start=201
+  _globals['_JOB']._serialized_end=910
+  _globals['_JOB_MODELSENTRY']._serialized_start=679
+  _globals['_JOB_MODELSENTRY']._serialized_end=724
+  _globals['_JOB_RESULT']._serialized_start=727
+  _globals['_JOB_RESULT']._serialized_end=910
+  _globals['_TASK']._serialized_start=913
+  _globals['_TASK']._serialized_end=1097
+  _globals['_QUEUEDTASK']._serialized_start=1099
+  _globals['_QUEUEDTASK']._serialized_end=1202
+  _globals['_JOBEVENT']._serialized_start=1205
+  _globals['_JOBEVENT']._serialized_end=1864
+  _globals['_JOBEVENT_PROGRESS']._serialized_start=1462
+  _globals['_JOBEVENT_PROGRESS']._serialized_end=1520
+  _globals['_JOBEVENT_PREVIEW']._serialized_start=1522
+  _globals['_JOBEVENT_PREVIEW']._serialized_end=1608
+  _globals['_JOBEVENT_PARTIAL']._serialized_start=1611
+  _globals['_JOBEVENT_PARTIAL']._serialized_end=1855
+  _globals['_SUBMITREQUEST']._serialized_start=1866
+  _globals['_SUBMITREQUEST']._serialized_end=1954
+  _globals['_SUBMITRESPONSE']._serialized_start=1956
+  _globals['_SUBMITRESPONSE']._serialized_end=1999
+  _globals['_GETREQUEST']._serialized_start=2001
+  _globals['_GETREQUEST']._serialized_end=2025
+  _globals['_GETRESPONSE']._serialized_start=2027
+  _globals['_GETRESPONSE']._serialized_end=2067
+  _globals['_LISTREQUEST']._serialized_start=2069
+  _globals['_LISTREQUEST']._serialized_end=2156
+  _globals['_LISTRESPONSE']._serialized_start=2158
+  _globals['_LISTRESPONSE']._serialized_end=2225
+  _globals['_CANCELREQUEST']._serialized_start=2227
+  _globals['_CANCELREQUEST']._serialized_end=2254
+  _globals['_CANCELRESPONSE']._serialized_start=2256
+  _globals['_CANCELRESPONSE']._serialized_end=2299
+  _globals['_WATCHREQUEST']._serialized_start=2301
+  _globals['_WATCHREQUEST']._serialized_end=2351
+  _globals['_WATCHRESPONSE']._serialized_start=2353
+  _globals['_WATCHRESPONSE']._serialized_end=2402
+  _globals['_JOBSSERVICE']._serialized_start=2562
+  _globals['_JOBSSERVICE']._serialized_end=2854
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from luce.v1 import agents_pb2 as _agents_pb2
+from luce.v1 import mapping_pb2 as _mapping_pb2
 from luce.v1 import media_pb2 as _media_pb2
 from luce.v1 import problem_pb2 as _problem_pb2
 import builtins as _builtins
@@ -104,21 +105,29 @@ class Job(_message.Message):
 
         PAINT_FIELD_NUMBER: _builtins.int
         DESCRIBE_FIELD_NUMBER: _builtins.int
+        SCORE_FIELD_NUMBER: _builtins.int
+        COMPOSE_FIELD_NUMBER: _builtins.int
         @_builtins.property
         def paint(self) -> _agents_pb2.PaintResult: ...
         @_builtins.property
         def describe(self) -> _agents_pb2.DescribeResult: ...
+        @_builtins.property
+        def score(self) -> _mapping_pb2.ScoreResult: ...
+        @_builtins.property
+        def compose(self) -> _mapping_pb2.ComposeResult: ...
         def __init__(
             self,
             *,
             paint: _agents_pb2.PaintResult | None = ...,
             describe: _agents_pb2.DescribeResult | None = ...,
+            score: _mapping_pb2.ScoreResult | None = ...,
+            compose: _mapping_pb2.ComposeResult | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["describe", b"describe", "paint", b"paint", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["compose", b"compose", "describe", b"describe", "paint", b"paint", "score", b"score", "value", b"value"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["describe", b"describe", "paint", b"paint", "value", b"value"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["compose", b"compose", "describe", b"describe", "paint", b"paint", "score", b"score", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["paint", "describe"]  # noqa: Y015
+        _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["paint", "describe", "score", "compose"]  # noqa: Y015
         _WhichOneofArgType_value: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
         def WhichOneof(self, oneof_group: _WhichOneofArgType_value) -> _WhichOneofReturnType_value | None: ...
 
@@ -141,7 +150,7 @@ class Job(_message.Message):
     OWNER_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     kind: _builtins.str
-    """"paint" or "describe"."""
+    """"paint", "describe", "score" or "compose"."""
     state: Global___JobState.ValueType
     position: _builtins.int
     """Jobs ahead of this one while queued; 0: next."""
@@ -214,21 +223,29 @@ class Task(_message.Message):
 
     PAINT_FIELD_NUMBER: _builtins.int
     DESCRIBE_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    COMPOSE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def paint(self) -> _agents_pb2.PaintRequest: ...
     @_builtins.property
     def describe(self) -> _agents_pb2.DescribeRequest: ...
+    @_builtins.property
+    def score(self) -> _mapping_pb2.ScoreRequest: ...
+    @_builtins.property
+    def compose(self) -> _mapping_pb2.ComposeRequest: ...
     def __init__(
         self,
         *,
         paint: _agents_pb2.PaintRequest | None = ...,
         describe: _agents_pb2.DescribeRequest | None = ...,
+        score: _mapping_pb2.ScoreRequest | None = ...,
+        compose: _mapping_pb2.ComposeRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["describe", b"describe", "kind", b"kind", "paint", b"paint"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["compose", b"compose", "describe", b"describe", "kind", b"kind", "paint", b"paint", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["describe", b"describe", "kind", b"kind", "paint", b"paint"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compose", b"compose", "describe", b"describe", "kind", b"kind", "paint", b"paint", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["paint", "describe"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["paint", "describe", "score", "compose"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -335,24 +352,36 @@ class JobEvent(_message.Message):
         MUSIC_FIELD_NUMBER: _builtins.int
         PROMPT_FIELD_NUMBER: _builtins.int
         IMAGE_FIELD_NUMBER: _builtins.int
+        AUDIO_FIELD_NUMBER: _builtins.int
+        CHAIN_FIELD_NUMBER: _builtins.int
+        PIECE_FIELD_NUMBER: _builtins.int
         @_builtins.property
         def music(self) -> _agents_pb2.MusicDescription: ...
         @_builtins.property
         def prompt(self) -> _agents_pb2.Prompt: ...
         @_builtins.property
         def image(self) -> _agents_pb2.PaintedImage: ...
+        @_builtins.property
+        def audio(self) -> _mapping_pb2.AudioChunk: ...
+        @_builtins.property
+        def chain(self) -> _mapping_pb2.ChainStep: ...
+        @_builtins.property
+        def piece(self) -> _mapping_pb2.Piece: ...
         def __init__(
             self,
             *,
             music: _agents_pb2.MusicDescription | None = ...,
             prompt: _agents_pb2.Prompt | None = ...,
             image: _agents_pb2.PaintedImage | None = ...,
+            audio: _mapping_pb2.AudioChunk | None = ...,
+            chain: _mapping_pb2.ChainStep | None = ...,
+            piece: _mapping_pb2.Piece | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "music", b"music", "part", b"part", "prompt", b"prompt"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "chain", b"chain", "image", b"image", "music", b"music", "part", b"part", "piece", b"piece", "prompt", b"prompt"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "music", b"music", "part", b"part", "prompt", b"prompt"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "chain", b"chain", "image", b"image", "music", b"music", "part", b"part", "piece", b"piece", "prompt", b"prompt"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["music", "prompt", "image"]  # noqa: Y015
+        _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["music", "prompt", "image", "audio", "chain", "piece"]  # noqa: Y015
         _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
         def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
 

@@ -153,3 +153,445 @@ class FeelResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FeelResponse: _TypeAlias = FeelResponse  # noqa: Y015
+
+@_typing.final
+class MusicOptions(_message.Message):
+    """How music is to be written and sounded. A field left out is chosen by the server."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECONDS_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    N_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
+    INSTRUMENTS_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    TIME_SIGNATURE_FIELD_NUMBER: _builtins.int
+    TEMPO_BPM_FIELD_NUMBER: _builtins.int
+    AUDIO_FORMAT_FIELD_NUMBER: _builtins.int
+    EMOTION_FIELD_NUMBER: _builtins.int
+    STREAM_FIELD_NUMBER: _builtins.int
+    seconds: _builtins.float
+    """Length, seconds, 5..180. Refused for a video, whose own length it is."""
+    seed: _builtins.int
+    """Seed of the first piece, any 64-bit value; piece i takes seed + i. Left out: drawn at submission and told in the job."""
+    n: _builtins.int
+    """How many pieces, 1..4."""
+    candidates: _builtins.int
+    """So many are composed of each piece, 1..8, and the one is kept whose notes feel nearest to what was asked for."""
+    key: _builtins.str
+    """Such as "C major" or "F# minor"; empty: chosen."""
+    time_signature: _builtins.str
+    """Such as "3/4"; empty: chosen."""
+    tempo_bpm: _builtins.float
+    """Quarter notes a minute, 40..220."""
+    audio_format: _builtins.str
+    """"wav" (the default), "flac", "ogg" or "mp3"."""
+    stream: _builtins.bool
+    """Whether audio is told in chunks (`AudioChunk`) while it is composed."""
+    @_builtins.property
+    def instruments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names, such as "piano", at most 8; empty: chosen."""
+
+    @_builtins.property
+    def emotion(self) -> _emotion_pb2.Emotion:
+        """How it should feel, instead of what is read from the words or seen in the picture."""
+
+    def __init__(
+        self,
+        *,
+        seconds: _builtins.float | None = ...,
+        seed: _builtins.int | None = ...,
+        n: _builtins.int | None = ...,
+        candidates: _builtins.int | None = ...,
+        instruments: _abc.Iterable[_builtins.str] | None = ...,
+        key: _builtins.str = ...,
+        time_signature: _builtins.str = ...,
+        tempo_bpm: _builtins.float | None = ...,
+        audio_format: _builtins.str = ...,
+        emotion: _emotion_pb2.Emotion | None = ...,
+        stream: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_candidates", b"_candidates", "_n", b"_n", "_seconds", b"_seconds", "_seed", b"_seed", "_tempo_bpm", b"_tempo_bpm", "candidates", b"candidates", "emotion", b"emotion", "n", b"n", "seconds", b"seconds", "seed", b"seed", "tempo_bpm", b"tempo_bpm"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_candidates", b"_candidates", "_n", b"_n", "_seconds", b"_seconds", "_seed", b"_seed", "_tempo_bpm", b"_tempo_bpm", "audio_format", b"audio_format", "candidates", b"candidates", "emotion", b"emotion", "instruments", b"instruments", "key", b"key", "n", b"n", "seconds", b"seconds", "seed", b"seed", "stream", b"stream", "tempo_bpm", b"tempo_bpm", "time_signature", b"time_signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__candidates: _TypeAlias = _typing.Literal["candidates"]  # noqa: Y015
+    _WhichOneofArgType__candidates: _TypeAlias = _typing.Literal["_candidates", b"_candidates"]  # noqa: Y015
+    _WhichOneofReturnType__n: _TypeAlias = _typing.Literal["n"]  # noqa: Y015
+    _WhichOneofArgType__n: _TypeAlias = _typing.Literal["_n", b"_n"]  # noqa: Y015
+    _WhichOneofReturnType__seconds: _TypeAlias = _typing.Literal["seconds"]  # noqa: Y015
+    _WhichOneofArgType__seconds: _TypeAlias = _typing.Literal["_seconds", b"_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
+    _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    _WhichOneofReturnType__tempo_bpm: _TypeAlias = _typing.Literal["tempo_bpm"]  # noqa: Y015
+    _WhichOneofArgType__tempo_bpm: _TypeAlias = _typing.Literal["_tempo_bpm", b"_tempo_bpm"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__candidates) -> _WhichOneofReturnType__candidates | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__n) -> _WhichOneofReturnType__n | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seconds) -> _WhichOneofReturnType__seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tempo_bpm) -> _WhichOneofReturnType__tempo_bpm | None: ...
+
+Global___MusicOptions: _TypeAlias = MusicOptions  # noqa: Y015
+
+@_typing.final
+class ComposeRequest(_message.Message):
+    """Words into music."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """A story, a poem, a few words: 1..20000 characters."""
+    @_builtins.property
+    def options(self) -> Global___MusicOptions: ...
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        options: Global___MusicOptions | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComposeRequest: _TypeAlias = ComposeRequest  # noqa: Y015
+
+@_typing.final
+class ScoreRequest(_message.Message):
+    """A picture or a video into music."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIA_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    ACCENTS_FIELD_NUMBER: _builtins.int
+    MUX_FIELD_NUMBER: _builtins.int
+    accents: _builtins.bool
+    """Of a video: whether the music stresses the beats next to its cuts."""
+    mux: _builtins.bool
+    """Of a video: write it once more, with its music as its sound."""
+    @_builtins.property
+    def media(self) -> _media_pb2.BlobRef:
+        """An image (jpeg, png, webp) or a video (mp4, mov, webm, mkv)."""
+
+    @_builtins.property
+    def options(self) -> Global___MusicOptions: ...
+    def __init__(
+        self,
+        *,
+        media: _media_pb2.BlobRef | None = ...,
+        options: Global___MusicOptions | None = ...,
+        accents: _builtins.bool = ...,
+        mux: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "options", b"options"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accents", b"accents", "media", b"media", "mux", b"mux", "options", b"options"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoreRequest: _TypeAlias = ScoreRequest  # noqa: Y015
+
+@_typing.final
+class Piece(_message.Message):
+    """One written piece."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MIDI_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    PIANO_ROLL_FIELD_NUMBER: _builtins.int
+    VIDEO_FIELD_NUMBER: _builtins.int
+    DURATION_S_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
+    OBTAINED_FIELD_NUMBER: _builtins.int
+    OBTAINED_CURVE_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    TIME_SIGNATURE_FIELD_NUMBER: _builtins.int
+    TEMPO_BPM_FIELD_NUMBER: _builtins.int
+    INSTRUMENTS_FIELD_NUMBER: _builtins.int
+    CANDIDATE_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
+    LOUDNESS_LUFS_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    duration_s: _builtins.float
+    """Seconds."""
+    seed: _builtins.int
+    key: _builtins.str
+    """Such as "A minor"; empty: none is clear."""
+    time_signature: _builtins.str
+    """Such as "3/4"."""
+    tempo_bpm: _builtins.float
+    """Quarter notes a minute, at its beginning."""
+    candidate: _builtins.int
+    """Which candidate it is, from 0, and of how many."""
+    candidates: _builtins.int
+    loudness_lufs: _builtins.float
+    """Integrated loudness of the audio, LUFS."""
+    notes: _builtins.int
+    """Notes, drums too."""
+    @_builtins.property
+    def midi(self) -> _media_pb2.BlobRef:
+        """Standard MIDI file, type 1."""
+
+    @_builtins.property
+    def audio(self) -> _media_pb2.BlobRef:
+        """The piece as sound: stereo, loudness -14 LUFS."""
+
+    @_builtins.property
+    def piano_roll(self) -> _media_pb2.BlobRef:
+        """Picture of its notes, PNG."""
+
+    @_builtins.property
+    def video(self) -> _media_pb2.BlobRef:
+        """The video with its music, MP4; absent where none was asked for."""
+
+    @_builtins.property
+    def asked(self) -> _emotion_pb2.Emotion:
+        """What was to be felt."""
+
+    @_builtins.property
+    def obtained(self) -> _emotion_pb2.Emotion:
+        """What its notes feel like, as `note_emotion` reads them."""
+
+    @_builtins.property
+    def obtained_curve(self) -> _emotion_pb2.EmotionCurve: ...
+    @_builtins.property
+    def instruments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        midi: _media_pb2.BlobRef | None = ...,
+        audio: _media_pb2.BlobRef | None = ...,
+        piano_roll: _media_pb2.BlobRef | None = ...,
+        video: _media_pb2.BlobRef | None = ...,
+        duration_s: _builtins.float = ...,
+        seed: _builtins.int = ...,
+        asked: _emotion_pb2.Emotion | None = ...,
+        obtained: _emotion_pb2.Emotion | None = ...,
+        obtained_curve: _emotion_pb2.EmotionCurve | None = ...,
+        key: _builtins.str = ...,
+        time_signature: _builtins.str = ...,
+        tempo_bpm: _builtins.float = ...,
+        instruments: _abc.Iterable[_builtins.str] | None = ...,
+        candidate: _builtins.int = ...,
+        candidates: _builtins.int = ...,
+        loudness_lufs: _builtins.float = ...,
+        notes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "audio", b"audio", "midi", b"midi", "obtained", b"obtained", "obtained_curve", b"obtained_curve", "piano_roll", b"piano_roll", "video", b"video"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "audio", b"audio", "candidate", b"candidate", "candidates", b"candidates", "duration_s", b"duration_s", "instruments", b"instruments", "key", b"key", "loudness_lufs", b"loudness_lufs", "midi", b"midi", "notes", b"notes", "obtained", b"obtained", "obtained_curve", b"obtained_curve", "piano_roll", b"piano_roll", "seed", b"seed", "tempo_bpm", b"tempo_bpm", "time_signature", b"time_signature", "video", b"video"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Piece: _TypeAlias = Piece  # noqa: Y015
+
+@_typing.final
+class Element(_message.Message):
+    """One element that was seen, read or chosen."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Such as "colour" or "rhythm"."""
+    reason: _builtins.str
+    """Why; empty where it was observed and not concluded."""
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        values: _abc.Iterable[_builtins.str] | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "reason", b"reason", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Element: _TypeAlias = Element  # noqa: Y015
+
+@_typing.final
+class ChainStep(_message.Message):
+    """One step of the chain from what was seen or read to the music."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAGE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    ELEMENTS_FIELD_NUMBER: _builtins.int
+    stage: _builtins.str
+    """"seen", "read", "music" or "composed"."""
+    text: _builtins.str
+    """The step in sentences."""
+    @_builtins.property
+    def elements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Element]: ...
+    def __init__(
+        self,
+        *,
+        stage: _builtins.str = ...,
+        text: _builtins.str = ...,
+        elements: _abc.Iterable[Global___Element] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["elements", b"elements", "stage", b"stage", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChainStep: _TypeAlias = ChainStep  # noqa: Y015
+
+@_typing.final
+class Shot(_message.Message):
+    """A stretch of a video between two cuts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_S_FIELD_NUMBER: _builtins.int
+    DURATION_S_FIELD_NUMBER: _builtins.int
+    EMOTION_FIELD_NUMBER: _builtins.int
+    start_s: _builtins.float
+    duration_s: _builtins.float
+    @_builtins.property
+    def emotion(self) -> _emotion_pb2.Emotion: ...
+    def __init__(
+        self,
+        *,
+        start_s: _builtins.float = ...,
+        duration_s: _builtins.float = ...,
+        emotion: _emotion_pb2.Emotion | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["emotion", b"emotion"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration_s", b"duration_s", "emotion", b"emotion", "start_s", b"start_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Shot: _TypeAlias = Shot  # noqa: Y015
+
+@_typing.final
+class ComposeResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PIECES_FIELD_NUMBER: _builtins.int
+    EMOTION_FIELD_NUMBER: _builtins.int
+    CHAIN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pieces(self) -> _containers.RepeatedCompositeFieldContainer[Global___Piece]: ...
+    @_builtins.property
+    def emotion(self) -> _emotion_pb2.Emotion:
+        """What was read in the words."""
+
+    @_builtins.property
+    def chain(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChainStep]: ...
+    def __init__(
+        self,
+        *,
+        pieces: _abc.Iterable[Global___Piece] | None = ...,
+        emotion: _emotion_pb2.Emotion | None = ...,
+        chain: _abc.Iterable[Global___ChainStep] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["emotion", b"emotion"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain", b"chain", "emotion", b"emotion", "pieces", b"pieces"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComposeResult: _TypeAlias = ComposeResult  # noqa: Y015
+
+@_typing.final
+class ScoreResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PIECES_FIELD_NUMBER: _builtins.int
+    EMOTION_FIELD_NUMBER: _builtins.int
+    CHAIN_FIELD_NUMBER: _builtins.int
+    SHOTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pieces(self) -> _containers.RepeatedCompositeFieldContainer[Global___Piece]: ...
+    @_builtins.property
+    def emotion(self) -> _emotion_pb2.Emotion:
+        """What was seen, of the whole."""
+
+    @_builtins.property
+    def chain(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChainStep]: ...
+    @_builtins.property
+    def shots(self) -> _containers.RepeatedCompositeFieldContainer[Global___Shot]:
+        """Of a video: its shots; empty for an image."""
+
+    def __init__(
+        self,
+        *,
+        pieces: _abc.Iterable[Global___Piece] | None = ...,
+        emotion: _emotion_pb2.Emotion | None = ...,
+        chain: _abc.Iterable[Global___ChainStep] | None = ...,
+        shots: _abc.Iterable[Global___Shot] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["emotion", b"emotion"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain", b"chain", "emotion", b"emotion", "pieces", b"pieces", "shots", b"shots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoreResult: _TypeAlias = ScoreResult  # noqa: Y015
+
+@_typing.final
+class AudioChunk(_message.Message):
+    """A stretch of audio, told while the rest is still being composed. It is a sketch: the finished piece has its loudness
+    set as a whole, and may be another candidate.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PIECE_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
+    START_S_FIELD_NUMBER: _builtins.int
+    DURATION_S_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    piece: _builtins.int
+    """Which piece, from 0."""
+    index: _builtins.int
+    """Which chunk of it, from 0; their samples join without a gap."""
+    start_s: _builtins.float
+    """Seconds from the start of the piece."""
+    duration_s: _builtins.float
+    last: _builtins.bool
+    """Whether it is the piece's last one."""
+    @_builtins.property
+    def audio(self) -> _media_pb2.BlobRef:
+        """WAV, 16 bit, stereo, 44.1 kHz; complete in itself."""
+
+    def __init__(
+        self,
+        *,
+        piece: _builtins.int = ...,
+        index: _builtins.int = ...,
+        start_s: _builtins.float = ...,
+        duration_s: _builtins.float = ...,
+        audio: _media_pb2.BlobRef | None = ...,
+        last: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "duration_s", b"duration_s", "index", b"index", "last", b"last", "piece", b"piece", "start_s", b"start_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AudioChunk: _TypeAlias = AudioChunk  # noqa: Y015
