@@ -26,11 +26,13 @@ from luce.server.settings import (  # noqa: E402
     TritonSettings,
 )
 from services.agents.settings import AgentsSettings  # noqa: E402
+from services.mapping.settings import MappingSettings  # noqa: E402
 
 DOCUMENT: Final = ROOT / "docs" / "configuration.md"
 CLASSES: Final[tuple[type[BaseSettings], ...]] = (
     GatewaySettings,
     AgentsSettings,
+    MappingSettings,
     MediaSettings,
     JobSettings,
     BusSettings,

@@ -29,17 +29,21 @@ async def find_service(nc: BusClient, name: str) -> None:
 
 
 def dependencies_of(jobs: Jobs, inference: InferenceClient, nc: BusClient) -> tuple[Dependency, ...]:
-    """NATS, Triton with its models, and at least one worker of the agents, with the gRPC services that need each."""
+    """NATS, Triton with its models, an instance of each service, with the gRPC services that need each."""
 
     async def agents() -> None:
         await find_service(nc, "agents")
 
+    async def mapping() -> None:
+        await find_service(nc, "mapping")
+
     async def triton() -> None:
         await inference.ready(MODELS)
 
-    # Jobs are taken without Triton and without agents, and wait for them.
+    # Jobs are taken without Triton and without services, and wait for them.
     return (
         Dependency("nats", jobs.ready, ("luce.v1.JobsService", "luce.v1.MediaService", "luce.v1.AgentsService")),
         Dependency("triton", triton, ("luce.v1.MappingService",)),
         Dependency("agents", agents, ("luce.v1.AgentsService",)),
+        Dependency("mapping", mapping, ()),
     )

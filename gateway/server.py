@@ -25,7 +25,7 @@ class GatewayServer:
 
     Args:
         core: The gateway.
-        dependencies: "nats", "triton" and "agents".
+        dependencies: "nats", "triton", "agents" and "mapping".
         metrics: What `/metrics` shows.
         host: How long to drain, largest message, most calls.
     """

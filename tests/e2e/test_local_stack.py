@@ -33,7 +33,14 @@ def run(*arguments: str, home: Path, cwd: Path | None = None) -> subprocess.Comp
 def test_status_tells_each_process_its_memory_and_the_addresses(stack: RunningStack) -> None:
     told = json.loads(run("status", "--json", home=stack.home).stdout)
     assert told["state"] == "ready"
-    assert {process["name"] for process in told["processes"]} == {"nats", "triton", "postgres", "agents", "gateway"}
+    assert {process["name"] for process in told["processes"]} == {
+        "nats",
+        "triton",
+        "postgres",
+        "agents",
+        "mapping",
+        "gateway",
+    }
     assert all(process["state"] == "ready" for process in told["processes"])
     assert 0 < told["memory_mib"] < MEMORY_MIB
     assert all("127.0.0.1" in address for address in told["endpoints"].values())

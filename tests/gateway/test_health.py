@@ -20,6 +20,7 @@ async def test_readiness_names_every_dependency(doors: Doors) -> None:
         "nats": True,
         "triton": False,
         "agents": False,
+        "mapping": False,
     }
     assert all(found["detail"] for found in dependencies.values())
     assert (await doors.http.get("/livez")).status_code == 200

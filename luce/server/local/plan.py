@@ -68,8 +68,8 @@ def make_plan(options: StackOptions, checkout: Checkout | None = None) -> Plan:
     checkout = checkout or Checkout.find()
     models = _model_repository(options, checkout)
     usual = (HTTP_PORT, GRPC_PORT) if options.usual_ports else ()
-    ports = free_ports(9, preferred=usual)
-    http, grpc, nats, nats_http, triton_http, triton_grpc, triton_metrics, postgres, agents_http = ports
+    ports = free_ports(10, preferred=usual)
+    http, grpc, nats, nats_http, triton_http, triton_grpc, triton_metrics, postgres, agents_http, mapping_http = ports
     endpoints = {
         "http": f"http://{LOOPBACK}:{http}",
         "grpc": f"{LOOPBACK}:{grpc}",
@@ -109,6 +109,13 @@ def make_plan(options: StackOptions, checkout: Checkout | None = None) -> Plan:
         {**env, "LUCE_HOST_HTTP_ADDRESS": f"{LOOPBACK}:{agents_http}"},
         f"http://{LOOPBACK}:{agents_http}/readyz",
     )
+    mapping = _python_service(
+        "mapping",
+        "services.mapping.main",
+        checkout,
+        {**env, "LUCE_HOST_HTTP_ADDRESS": f"{LOOPBACK}:{mapping_http}"},
+        f"http://{LOOPBACK}:{mapping_http}/readyz",
+    )
     gateway = _python_service(
         "gateway",
         "gateway.main",
@@ -122,7 +129,8 @@ def make_plan(options: StackOptions, checkout: Checkout | None = None) -> Plan:
     )
     services += [
         Service(agents, after=("nats",), uses=("triton",)),
-        Service(gateway, after=("nats",), uses=("triton", "agents")),
+        Service(mapping, after=("nats",), uses=("triton",)),
+        Service(gateway, after=("nats",), uses=("triton", "agents", "mapping")),
     ]
     return Plan(tuple(services), endpoints)
 

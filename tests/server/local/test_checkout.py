@@ -59,7 +59,7 @@ def test_a_plan_keeps_the_users_settings_and_its_own_addresses(tmp_path: Path, m
     assert "LUCE_API_KEY" not in env
     assert all("127.0.0.1" in address for address in plan.endpoints.values())
     assert "password" not in "".join(plan.endpoints.values())
-    assert set(by_name) == {"nats", "triton", "postgres", "agents", "gateway"}
+    assert set(by_name) == {"nats", "triton", "postgres", "agents", "mapping", "gateway"}
 
 
 def test_home_is_the_named_folder_or_lies_in_the_checkout_or_with_the_user(
