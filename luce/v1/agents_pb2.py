@@ -26,43 +26,47 @@ from luce.v1 import emotion_pb2 as luce_dot_v1_dot_emotion__pb2
 from luce.v1 import media_pb2 as luce_dot_v1_dot_media__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14luce/v1/agents.proto\x12\x07luce.v1\x1a\x15luce/v1/emotion.proto\x1a\x13luce/v1/media.proto\"\xc8\x01\n\nDescriptor\x12/\n\tdimension\x18\x01 \x01(\x0e\x32\x1c.luce.v1.DescriptorDimension\x12\x0e\n\x06values\x18\x02 \x03(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x02\x12)\n\x06source\x18\x04 \x01(\x0e\x32\x19.luce.v1.DescriptorSource\x12\x12\n\ntext_short\x18\x05 \x01(\t\x12\x13\n\x0btext_medium\x18\x06 \x01(\t\x12\x11\n\ttext_long\x18\x07 \x01(\t\"\xa8\x03\n\x10MusicDescription\x12\x12\n\nduration_s\x18\x01 \x01(\x02\x12\x11\n\ttempo_bpm\x18\x02 \x01(\x02\x12\x18\n\x10tempo_confidence\x18\x03 \x01(\x02\x12\x0b\n\x03key\x18\x04 \x01(\t\x12\x16\n\x0ekey_confidence\x18\x05 \x01(\x02\x12\x15\n\rloudness_lufs\x18\x06 \x01(\x02\x12\x0e\n\x06silent\x18\x07 \x01(\x08\x12!\n\x07\x65motion\x18\x08 \x01(\x0b\x32\x10.luce.v1.Emotion\x12$\n\x05\x63urve\x18\t \x01(\x0b\x32\x15.luce.v1.EmotionCurve\x12\x0f\n\x07summary\x18\n \x01(\t\x12\x16\n\x0etime_signature\x18\x0b \x01(\t\x12!\n\x19time_signature_confidence\x18\x0c \x01(\x02\x12\x12\n\nbeat_times\x18\r \x03(\x02\x12\x1a\n\x12tempo_alternatives\x18\x0e \x03(\x02\x12\x18\n\x10key_alternatives\x18\x0f \x03(\t\x12(\n\x0b\x64\x65scriptors\x18\x10 \x03(\x0b\x32\x13.luce.v1.Descriptor\"\xbb\x01\n\x10VisualAttributes\x12\r\n\x05scene\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0c\n\x04verb\x18\x03 \x01(\t\x12\r\n\x05style\x18\x04 \x01(\t\x12\x0f\n\x07palette\x18\x05 \x01(\t\x12\x10\n\x08lighting\x18\x06 \x01(\t\x12\x0f\n\x07weather\x18\x07 \x01(\t\x12\x13\n\x0btime_of_day\x18\x08 \x01(\t\x12\x13\n\x0b\x63omposition\x18\t \x01(\t\x12\x0c\n\x04mood\x18\n \x01(\t\"\\\n\x06Prompt\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x15\n\rnegative_text\x18\x02 \x01(\t\x12-\n\nattributes\x18\x03 \x01(\x0b\x32\x19.luce.v1.VisualAttributes\"2\n\x0f\x44\x65scribeRequest\x12\x1f\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\"B\n\x10\x44\x65scribeResponse\x12.\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\x19.luce.v1.MusicDescription\":\n\x0e\x44\x65scribeResult\x12(\n\x05music\x18\x01 \x01(\x0b\x32\x19.luce.v1.MusicDescription\"k\n\x0eImagineRequest\x12.\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\x19.luce.v1.MusicDescription\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x0c\n\x04seed\x18\x04 \x01(\x04\"3\n\x0fImagineResponse\x12 \n\x07prompts\x18\x01 \x03(\x0b\x32\x0f.luce.v1.Prompt\"\x93\x02\n\x0cPaintOptions\x12\x12\n\x05steps\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x1b\n\x0eguidance_scale\x18\x02 \x01(\x02H\x01\x88\x01\x01\x12\x17\n\x0fnegative_prompt\x18\x03 \x01(\t\x12\x12\n\x05width\x18\x04 \x01(\rH\x02\x88\x01\x01\x12\x13\n\x06height\x18\x05 \x01(\rH\x03\x88\x01\x01\x12\x11\n\x04seed\x18\x06 \x01(\x04H\x04\x88\x01\x01\x12\x0e\n\x01n\x18\x07 \x01(\rH\x05\x88\x01\x01\x12\x1a\n\rpreview_every\x18\x08 \x01(\rH\x06\x88\x01\x01\x42\x08\n\x06_stepsB\x11\n\x0f_guidance_scaleB\x08\n\x06_widthB\t\n\x07_heightB\x07\n\x05_seedB\x04\n\x02_nB\x10\n\x0e_preview_every\"g\n\x0cPaintRequest\x12\x1f\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12&\n\x07options\x18\x03 \x01(\x0b\x32\x15.luce.v1.PaintOptions\"}\n\x0cPaintedImage\x12\x1f\n\x05image\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x1f\n\x06prompt\x18\x02 \x01(\x0b\x32\x0f.luce.v1.Prompt\x12\x0c\n\x04seed\x18\x03 \x01(\x04\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\"^\n\x0bPaintResult\x12%\n\x06images\x18\x01 \x03(\x0b\x32\x15.luce.v1.PaintedImage\x12(\n\x05music\x18\x02 \x01(\x0b\x32\x19.luce.v1.MusicDescription*\x87\x02\n\x13\x44\x65scriptorDimension\x12$\n DESCRIPTOR_DIMENSION_UNSPECIFIED\x10\x00\x12$\n DESCRIPTOR_DIMENSION_INSTRUMENTS\x10\x01\x12\x1e\n\x1a\x44\x45SCRIPTOR_DIMENSION_STYLE\x10\x02\x12\x1c\n\x18\x44\x45SCRIPTOR_DIMENSION_KEY\x10\x03\x12\'\n#DESCRIPTOR_DIMENSION_TIME_SIGNATURE\x10\x04\x12\x1e\n\x1a\x44\x45SCRIPTOR_DIMENSION_TEMPO\x10\x05\x12\x1d\n\x19\x44\x45SCRIPTOR_DIMENSION_MOOD\x10\x06*\x8c\x01\n\x10\x44\x65scriptorSource\x12!\n\x1d\x44\x45SCRIPTOR_SOURCE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44\x45SCRIPTOR_SOURCE_SIGNAL\x10\x01\x12\x1b\n\x17\x44\x45SCRIPTOR_SOURCE_MODEL\x10\x02\x12\x1a\n\x16\x44\x45SCRIPTOR_SOURCE_TEXT\x10\x03\x32\x8e\x01\n\rAgentsService\x12?\n\x08\x44\x65scribe\x12\x18.luce.v1.DescribeRequest\x1a\x19.luce.v1.DescribeResponse\x12<\n\x07Imagine\x12\x17.luce.v1.ImagineRequest\x1a\x18.luce.v1.ImagineResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14luce/v1/agents.proto\x12\x07luce.v1\x1a\x15luce/v1/emotion.proto\x1a\x13luce/v1/media.proto\"\xf8\x01\n\nDescriptor\x12/\n\tdimension\x18\x01 \x01(\x0e\x32\x1c.luce.v1.DescriptorDimension\x12\x0e\n\x06values\x18\x02 \x03(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x02\x12)\n\x06source\x18\x04 \x01(\x0e\x32\x19.luce.v1.DescriptorSource\x12\x12\n\ntext_short\x18\x05 \x01(\t\x12\x13\n\x0btext_medium\x18\x06 \x01(\t\x12\x11\n\ttext_long\x18\x07 \x01(\t\x12.\n\x0btext_source\x18\x08 \x01(\x0e\x32\x19.luce.v1.DescriptorSource\"?\n\x08MusicTag\x12\x11\n\tdimension\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x02\"A\n\tMusicPart\x12\x0f\n\x07start_s\x18\x01 \x01(\x02\x12\x12\n\nduration_s\x18\x02 \x01(\x02\x12\x0f\n\x07\x63\x61ption\x18\x03 \x01(\t\"\xb0\x04\n\x10MusicDescription\x12\x12\n\nduration_s\x18\x01 \x01(\x02\x12\x11\n\ttempo_bpm\x18\x02 \x01(\x02\x12\x18\n\x10tempo_confidence\x18\x03 \x01(\x02\x12\x0b\n\x03key\x18\x04 \x01(\t\x12\x16\n\x0ekey_confidence\x18\x05 \x01(\x02\x12\x15\n\rloudness_lufs\x18\x06 \x01(\x02\x12\x0e\n\x06silent\x18\x07 \x01(\x08\x12!\n\x07\x65motion\x18\x08 \x01(\x0b\x32\x10.luce.v1.Emotion\x12$\n\x05\x63urve\x18\t \x01(\x0b\x32\x15.luce.v1.EmotionCurve\x12\x0f\n\x07summary\x18\n \x01(\t\x12\x16\n\x0etime_signature\x18\x0b \x01(\t\x12!\n\x19time_signature_confidence\x18\x0c \x01(\x02\x12\x12\n\nbeat_times\x18\r \x03(\x02\x12\x1a\n\x12tempo_alternatives\x18\x0e \x03(\x02\x12\x18\n\x10key_alternatives\x18\x0f \x03(\t\x12(\n\x0b\x64\x65scriptors\x18\x10 \x03(\x0b\x32\x13.luce.v1.Descriptor\x12\x0f\n\x07\x63\x61ption\x18\x11 \x01(\t\x12\x31\n\x0e\x63\x61ption_source\x18\x12 \x01(\x0e\x32\x19.luce.v1.DescriptorSource\x12!\n\x05parts\x18\x13 \x03(\x0b\x32\x12.luce.v1.MusicPart\x12\x1f\n\x04tags\x18\x14 \x03(\x0b\x32\x11.luce.v1.MusicTag\"\xbb\x01\n\x10VisualAttributes\x12\r\n\x05scene\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0c\n\x04verb\x18\x03 \x01(\t\x12\r\n\x05style\x18\x04 \x01(\t\x12\x0f\n\x07palette\x18\x05 \x01(\t\x12\x10\n\x08lighting\x18\x06 \x01(\t\x12\x0f\n\x07weather\x18\x07 \x01(\t\x12\x13\n\x0btime_of_day\x18\x08 \x01(\t\x12\x13\n\x0b\x63omposition\x18\t \x01(\t\x12\x0c\n\x04mood\x18\n \x01(\t\"\\\n\x06Prompt\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x15\n\rnegative_text\x18\x02 \x01(\t\x12-\n\nattributes\x18\x03 \x01(\x0b\x32\x19.luce.v1.VisualAttributes\"A\n\x0f\x44\x65scribeRequest\x12\x1f\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\r\n\x05\x62rief\x18\x02 \x01(\x08\"B\n\x10\x44\x65scribeResponse\x12.\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\x19.luce.v1.MusicDescription\":\n\x0e\x44\x65scribeResult\x12(\n\x05music\x18\x01 \x01(\x0b\x32\x19.luce.v1.MusicDescription\"k\n\x0eImagineRequest\x12.\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\x19.luce.v1.MusicDescription\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x0c\n\x04seed\x18\x04 \x01(\x04\"3\n\x0fImagineResponse\x12 \n\x07prompts\x18\x01 \x03(\x0b\x32\x0f.luce.v1.Prompt\"\x93\x02\n\x0cPaintOptions\x12\x12\n\x05steps\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x1b\n\x0eguidance_scale\x18\x02 \x01(\x02H\x01\x88\x01\x01\x12\x17\n\x0fnegative_prompt\x18\x03 \x01(\t\x12\x12\n\x05width\x18\x04 \x01(\rH\x02\x88\x01\x01\x12\x13\n\x06height\x18\x05 \x01(\rH\x03\x88\x01\x01\x12\x11\n\x04seed\x18\x06 \x01(\x04H\x04\x88\x01\x01\x12\x0e\n\x01n\x18\x07 \x01(\rH\x05\x88\x01\x01\x12\x1a\n\rpreview_every\x18\x08 \x01(\rH\x06\x88\x01\x01\x42\x08\n\x06_stepsB\x11\n\x0f_guidance_scaleB\x08\n\x06_widthB\t\n\x07_heightB\x07\n\x05_seedB\x04\n\x02_nB\x10\n\x0e_preview_every\"g\n\x0cPaintRequest\x12\x1f\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12&\n\x07options\x18\x03 \x01(\x0b\x32\x15.luce.v1.PaintOptions\"}\n\x0cPaintedImage\x12\x1f\n\x05image\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x1f\n\x06prompt\x18\x02 \x01(\x0b\x32\x0f.luce.v1.Prompt\x12\x0c\n\x04seed\x18\x03 \x01(\x04\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\"^\n\x0bPaintResult\x12%\n\x06images\x18\x01 \x03(\x0b\x32\x15.luce.v1.PaintedImage\x12(\n\x05music\x18\x02 \x01(\x0b\x32\x19.luce.v1.MusicDescription*\x87\x02\n\x13\x44\x65scriptorDimension\x12$\n DESCRIPTOR_DIMENSION_UNSPECIFIED\x10\x00\x12$\n DESCRIPTOR_DIMENSION_INSTRUMENTS\x10\x01\x12\x1e\n\x1a\x44\x45SCRIPTOR_DIMENSION_STYLE\x10\x02\x12\x1c\n\x18\x44\x45SCRIPTOR_DIMENSION_KEY\x10\x03\x12\'\n#DESCRIPTOR_DIMENSION_TIME_SIGNATURE\x10\x04\x12\x1e\n\x1a\x44\x45SCRIPTOR_DIMENSION_TEMPO\x10\x05\x12\x1d\n\x19\x44\x45SCRIPTOR_DIMENSION_MOOD\x10\x06*\x8c\x01\n\x10\x44\x65scriptorSource\x12!\n\x1d\x44\x45SCRIPTOR_SOURCE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44\x45SCRIPTOR_SOURCE_SIGNAL\x10\x01\x12\x1b\n\x17\x44\x45SCRIPTOR_SOURCE_MODEL\x10\x02\x12\x1a\n\x16\x44\x45SCRIPTOR_SOURCE_TEXT\x10\x03\x32\x8e\x01\n\rAgentsService\x12?\n\x08\x44\x65scribe\x12\x18.luce.v1.DescribeRequest\x1a\x19.luce.v1.DescribeResponse\x12<\n\x07Imagine\x12\x17.luce.v1.ImagineRequest\x1a\x18.luce.v1.ImagineResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'luce.v1.agents_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DESCRIPTORDIMENSION']._serialized_start=1940
-  _globals['_DESCRIPTORDIMENSION']._serialized_end=2203
-  _globals['_DESCRIPTORSOURCE']._serialized_start=2206
-  _globals['_DESCRIPTORSOURCE']._serialized_end=2346
+  _globals['_DESCRIPTORDIMENSION']._serialized_start=2271
+  _globals['_DESCRIPTORDIMENSION']._serialized_end=2534
+  _globals['_DESCRIPTORSOURCE']._serialized_start=2537
+  _globals['_DESCRIPTORSOURCE']._serialized_end=2677
   _globals['_DESCRIPTOR']._serialized_start=78
-  _globals['_DESCRIPTOR']._serialized_end=278
-  _globals['_MUSICDESCRIPTION']._serialized_start=281
-  _globals['_MUSICDESCRIPTION']._serialized_end=705
-  _globals['_VISUALATTRIBUTES']._serialized_start=708
-  _globals['_VISUALATTRIBUTES']._serialized_end=895
-  _globals['_PROMPT']._serialized_start=897
-  _globals['_PROMPT']._serialized_end=989
-  _globals['_DESCRIBEREQUEST']._serialized_start=991
-  _globals['_DESCRIBEREQUEST']._serialized_end=1041
-  _globals['_DESCRIBERESPONSE']._serialized_start=1043
-  _globals['_DESCRIBERESPONSE']._serialized_end=1109
-  _globals['_DESCRIBERESULT']._serialized_start=1111
-  _globals['_DESCRIBERESULT']._serialized_end=1169
-  _globals['_IMAGINEREQUEST']._serialized_start=1171
-  _globals['_IMAGINEREQUEST']._serialized_end=1278
-  _globals['_IMAGINERESPONSE']._serialized_start=1280
-  _globals['_IMAGINERESPONSE']._serialized_end=1331
-  _globals['_PAINTOPTIONS']._serialized_start=1334
-  _globals['_PAINTOPTIONS']._serialized_end=1609
-  _globals['_PAINTREQUEST']._serialized_start=1611
-  _globals['_PAINTREQUEST']._serialized_end=1714
-  _globals['_PAINTEDIMAGE']._serialized_start=1716
-  _globals['_PAINTEDIMAGE']._serialized_end=1841
-  _globals['_PAINTRESULT']._serialized_start=1843
-  _globals['_PAINTRESULT']._serialized_end=1937
-  _globals['_AGENTSSERVICE']._serialized_start=2349
-  _globals['_AGENTSSERVICE']._serialized_end=2491
+  _globals['_DESCRIPTOR']._serialized_end=326
+  _globals['_MUSICTAG']._serialized_start=328
+  _globals['_MUSICTAG']._serialized_end=391
+  _globals['_MUSICPART']._serialized_start=393
+  _globals['_MUSICPART']._serialized_end=458
+  _globals['_MUSICDESCRIPTION']._serialized_start=461
+  _globals['_MUSICDESCRIPTION']._serialized_end=1021
+  _globals['_VISUALATTRIBUTES']._serialized_start=1024
+  _globals['_VISUALATTRIBUTES']._serialized_end=1211
+  _globals['_PROMPT']._serialized_start=1213
+  _globals['_PROMPT']._serialized_end=1305
+  _globals['_DESCRIBEREQUEST']._serialized_start=1307
+  _globals['_DESCRIBEREQUEST']._serialized_end=1372
+  _globals['_DESCRIBERESPONSE']._serialized_start=1374
+  _globals['_DESCRIBERESPONSE']._serialized_end=1440
+  _globals['_DESCRIBERESULT']._serialized_start=1442
+  _globals['_DESCRIBERESULT']._serialized_end=1500
+  _globals['_IMAGINEREQUEST']._serialized_start=1502
+  _globals['_IMAGINEREQUEST']._serialized_end=1609
+  _globals['_IMAGINERESPONSE']._serialized_start=1611
+  _globals['_IMAGINERESPONSE']._serialized_end=1662
+  _globals['_PAINTOPTIONS']._serialized_start=1665
+  _globals['_PAINTOPTIONS']._serialized_end=1940
+  _globals['_PAINTREQUEST']._serialized_start=1942
+  _globals['_PAINTREQUEST']._serialized_end=2045
+  _globals['_PAINTEDIMAGE']._serialized_start=2047
+  _globals['_PAINTEDIMAGE']._serialized_end=2172
+  _globals['_PAINTRESULT']._serialized_start=2174
+  _globals['_PAINTRESULT']._serialized_end=2268
+  _globals['_AGENTSSERVICE']._serialized_start=2680
+  _globals['_AGENTSSERVICE']._serialized_end=2822
 # @@protoc_insertion_point(module_scope)

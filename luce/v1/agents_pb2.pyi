@@ -86,6 +86,7 @@ class Descriptor(_message.Message):
     TEXT_SHORT_FIELD_NUMBER: _builtins.int
     TEXT_MEDIUM_FIELD_NUMBER: _builtins.int
     TEXT_LONG_FIELD_NUMBER: _builtins.int
+    TEXT_SOURCE_FIELD_NUMBER: _builtins.int
     dimension: Global___DescriptorDimension.ValueType
     confidence: _builtins.float
     """Confidence in the first value, 0..1; 0 where there is none."""
@@ -97,6 +98,10 @@ class Descriptor(_message.Message):
     """In about 50 tokens."""
     text_long: _builtins.str
     """In about 70 tokens."""
+    text_source: Global___DescriptorSource.ValueType
+    """How the three texts were found: written around measured values (signal), or around what a model heard (model);
+    unspecified where there are none.
+    """
     @_builtins.property
     def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Such as "A minor" or "melancholic", the likeliest first; empty: unknown."""
@@ -111,14 +116,75 @@ class Descriptor(_message.Message):
         text_short: _builtins.str = ...,
         text_medium: _builtins.str = ...,
         text_long: _builtins.str = ...,
+        text_source: Global___DescriptorSource.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "dimension", b"dimension", "source", b"source", "text_long", b"text_long", "text_medium", b"text_medium", "text_short", b"text_short", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "dimension", b"dimension", "source", b"source", "text_long", b"text_long", "text_medium", b"text_medium", "text_short", b"text_short", "text_source", b"text_source", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Descriptor: _TypeAlias = Descriptor  # noqa: Y015
+
+@_typing.final
+class MusicTag(_message.Message):
+    """One thing that `audio_encoder` heard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIMENSION_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    dimension: _builtins.str
+    """"instruments", "styles", "moods", "tempo", "voice" or "sound"."""
+    name: _builtins.str
+    """Such as "piano"."""
+    confidence: _builtins.float
+    """Probability over the whole piece, 0..1."""
+    def __init__(
+        self,
+        *,
+        dimension: _builtins.str = ...,
+        name: _builtins.str = ...,
+        confidence: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "dimension", b"dimension", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MusicTag: _TypeAlias = MusicTag  # noqa: Y015
+
+@_typing.final
+class MusicPart(_message.Message):
+    """A stretch of a piece, in words."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_S_FIELD_NUMBER: _builtins.int
+    DURATION_S_FIELD_NUMBER: _builtins.int
+    CAPTION_FIELD_NUMBER: _builtins.int
+    start_s: _builtins.float
+    """Start, seconds from the start of the piece, >= 0."""
+    duration_s: _builtins.float
+    """Length, seconds, > 0."""
+    caption: _builtins.str
+    """What is heard there, by `music_captioner`; empty where it is no music."""
+    def __init__(
+        self,
+        *,
+        start_s: _builtins.float = ...,
+        duration_s: _builtins.float = ...,
+        caption: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caption", b"caption", "duration_s", b"duration_s", "start_s", b"start_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MusicPart: _TypeAlias = MusicPart  # noqa: Y015
 
 @_typing.final
 class MusicDescription(_message.Message):
@@ -142,6 +208,10 @@ class MusicDescription(_message.Message):
     TEMPO_ALTERNATIVES_FIELD_NUMBER: _builtins.int
     KEY_ALTERNATIVES_FIELD_NUMBER: _builtins.int
     DESCRIPTORS_FIELD_NUMBER: _builtins.int
+    CAPTION_FIELD_NUMBER: _builtins.int
+    CAPTION_SOURCE_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
     duration_s: _builtins.float
     """Length of the decoded audio, seconds."""
     tempo_bpm: _builtins.float
@@ -162,6 +232,10 @@ class MusicDescription(_message.Message):
     """Such as "3/4"; empty: no clear time signature."""
     time_signature_confidence: _builtins.float
     """Confidence in the time signature, 0..1."""
+    caption: _builtins.str
+    """The whole piece in a sentence or two; empty where no music was heard, and where the request was brief."""
+    caption_source: Global___DescriptorSource.ValueType
+    """Model: written by `music_captioner`. Signal: put together from the descriptors (as for MIDI)."""
     @_builtins.property
     def emotion(self) -> _emotion_pb2.Emotion:
         """Of the piece as a whole."""
@@ -184,6 +258,14 @@ class MusicDescription(_message.Message):
     def descriptors(self) -> _containers.RepeatedCompositeFieldContainer[Global___Descriptor]:
         """One of each dimension, in the order of the dimensions, those that are unknown too."""
 
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___MusicPart]:
+        """The piece stretch by stretch, in time order and without a gap; the last may overlap the one before it."""
+
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedCompositeFieldContainer[Global___MusicTag]:
+        """What was heard, the likeliest first within each dimension; of MIDI none."""
+
     def __init__(
         self,
         *,
@@ -203,10 +285,14 @@ class MusicDescription(_message.Message):
         tempo_alternatives: _abc.Iterable[_builtins.float] | None = ...,
         key_alternatives: _abc.Iterable[_builtins.str] | None = ...,
         descriptors: _abc.Iterable[Global___Descriptor] | None = ...,
+        caption: _builtins.str = ...,
+        caption_source: Global___DescriptorSource.ValueType = ...,
+        parts: _abc.Iterable[Global___MusicPart] | None = ...,
+        tags: _abc.Iterable[Global___MusicTag] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["curve", b"curve", "emotion", b"emotion"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat_times", b"beat_times", "curve", b"curve", "descriptors", b"descriptors", "duration_s", b"duration_s", "emotion", b"emotion", "key", b"key", "key_alternatives", b"key_alternatives", "key_confidence", b"key_confidence", "loudness_lufs", b"loudness_lufs", "silent", b"silent", "summary", b"summary", "tempo_alternatives", b"tempo_alternatives", "tempo_bpm", b"tempo_bpm", "tempo_confidence", b"tempo_confidence", "time_signature", b"time_signature", "time_signature_confidence", b"time_signature_confidence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat_times", b"beat_times", "caption", b"caption", "caption_source", b"caption_source", "curve", b"curve", "descriptors", b"descriptors", "duration_s", b"duration_s", "emotion", b"emotion", "key", b"key", "key_alternatives", b"key_alternatives", "key_confidence", b"key_confidence", "loudness_lufs", b"loudness_lufs", "parts", b"parts", "silent", b"silent", "summary", b"summary", "tags", b"tags", "tempo_alternatives", b"tempo_alternatives", "tempo_bpm", b"tempo_bpm", "tempo_confidence", b"tempo_confidence", "time_signature", b"time_signature", "time_signature_confidence", b"time_signature_confidence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -296,6 +382,9 @@ class DescribeRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     AUDIO_FIELD_NUMBER: _builtins.int
+    BRIEF_FIELD_NUMBER: _builtins.int
+    brief: _builtins.bool
+    """Only what is measured and felt: no captions, no texts of descriptors."""
     @_builtins.property
     def audio(self) -> _media_pb2.BlobRef:
         """Audio or MIDI."""
@@ -304,10 +393,11 @@ class DescribeRequest(_message.Message):
         self,
         *,
         audio: _media_pb2.BlobRef | None = ...,
+        brief: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "brief", b"brief"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
