@@ -509,6 +509,9 @@ class PaintOptions(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     N_FIELD_NUMBER: _builtins.int
     PREVIEW_EVERY_FIELD_NUMBER: _builtins.int
+    BEST_OF_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    ANIMATION_FORMAT_FIELD_NUMBER: _builtins.int
     steps: _builtins.int
     """Denoising steps, 1..100."""
     guidance_scale: _builtins.float
@@ -525,6 +528,14 @@ class PaintOptions(_message.Message):
     """How many pictures, 1..8."""
     preview_every: _builtins.int
     """A preview every so many steps; 0: none."""
+    best_of: _builtins.int
+    """Candidates painted for each picture, 1..8; the one is kept whose emotion and content are nearest to what was wanted."""
+    frames: _builtins.int
+    """Key pictures of an animation over the length of the music, 2..64, that follow its emotion; left out: none. Needs
+    audio; goes without `n` and `best_of`.
+    """
+    animation_format: _builtins.str
+    """"mp4" (with the music; the default) or "gif". Only with `frames`."""
     def __init__(
         self,
         *,
@@ -536,11 +547,18 @@ class PaintOptions(_message.Message):
         seed: _builtins.int | None = ...,
         n: _builtins.int | None = ...,
         preview_every: _builtins.int | None = ...,
+        best_of: _builtins.int | None = ...,
+        frames: _builtins.int | None = ...,
+        animation_format: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_guidance_scale", b"_guidance_scale", "_height", b"_height", "_n", b"_n", "_preview_every", b"_preview_every", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "guidance_scale", b"guidance_scale", "height", b"height", "n", b"n", "preview_every", b"preview_every", "seed", b"seed", "steps", b"steps", "width", b"width"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_best_of", b"_best_of", "_frames", b"_frames", "_guidance_scale", b"_guidance_scale", "_height", b"_height", "_n", b"_n", "_preview_every", b"_preview_every", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "best_of", b"best_of", "frames", b"frames", "guidance_scale", b"guidance_scale", "height", b"height", "n", b"n", "preview_every", b"preview_every", "seed", b"seed", "steps", b"steps", "width", b"width"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_guidance_scale", b"_guidance_scale", "_height", b"_height", "_n", b"_n", "_preview_every", b"_preview_every", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "guidance_scale", b"guidance_scale", "height", b"height", "n", b"n", "negative_prompt", b"negative_prompt", "preview_every", b"preview_every", "seed", b"seed", "steps", b"steps", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_best_of", b"_best_of", "_frames", b"_frames", "_guidance_scale", b"_guidance_scale", "_height", b"_height", "_n", b"_n", "_preview_every", b"_preview_every", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "animation_format", b"animation_format", "best_of", b"best_of", "frames", b"frames", "guidance_scale", b"guidance_scale", "height", b"height", "n", b"n", "negative_prompt", b"negative_prompt", "preview_every", b"preview_every", "seed", b"seed", "steps", b"steps", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__best_of: _TypeAlias = _typing.Literal["best_of"]  # noqa: Y015
+    _WhichOneofArgType__best_of: _TypeAlias = _typing.Literal["_best_of", b"_best_of"]  # noqa: Y015
+    _WhichOneofReturnType__frames: _TypeAlias = _typing.Literal["frames"]  # noqa: Y015
+    _WhichOneofArgType__frames: _TypeAlias = _typing.Literal["_frames", b"_frames"]  # noqa: Y015
     _WhichOneofReturnType__guidance_scale: _TypeAlias = _typing.Literal["guidance_scale"]  # noqa: Y015
     _WhichOneofArgType__guidance_scale: _TypeAlias = _typing.Literal["_guidance_scale", b"_guidance_scale"]  # noqa: Y015
     _WhichOneofReturnType__height: _TypeAlias = _typing.Literal["height"]  # noqa: Y015
@@ -555,6 +573,10 @@ class PaintOptions(_message.Message):
     _WhichOneofArgType__steps: _TypeAlias = _typing.Literal["_steps", b"_steps"]  # noqa: Y015
     _WhichOneofReturnType__width: _TypeAlias = _typing.Literal["width"]  # noqa: Y015
     _WhichOneofArgType__width: _TypeAlias = _typing.Literal["_width", b"_width"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__best_of) -> _WhichOneofReturnType__best_of | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__frames) -> _WhichOneofReturnType__frames | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__guidance_scale) -> _WhichOneofReturnType__guidance_scale | None: ...
     @_typing.overload
@@ -605,6 +627,75 @@ class PaintRequest(_message.Message):
 Global___PaintRequest: _TypeAlias = PaintRequest  # noqa: Y015
 
 @_typing.final
+class PictureMeasures(_message.Message):
+    """How well a picture fits what was wanted, as the models of the repository see it (luce/server/measures)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROMPT_EMOTION_FIELD_NUMBER: _builtins.int
+    IMAGE_EMOTION_FIELD_NUMBER: _builtins.int
+    VA_SIMILARITY_FIELD_NUMBER: _builtins.int
+    VA_COSINE_FIELD_NUMBER: _builtins.int
+    TEXT_SIMILARITY_FIELD_NUMBER: _builtins.int
+    SEM_SCORE_FIELD_NUMBER: _builtins.int
+    BRIGHTNESS_FIELD_NUMBER: _builtins.int
+    WARMTH_FIELD_NUMBER: _builtins.int
+    SATURATION_FIELD_NUMBER: _builtins.int
+    va_similarity: _builtins.float
+    """Similarity of the picture's emotion and the music's, 0..1: 1 - distance / (2 √2). Absent without music."""
+    va_cosine: _builtins.float
+    """Cosine of the two emotions on the unit square, 0..1, the other published reading. Absent without music."""
+    text_similarity: _builtins.float
+    """Cosine of the embeddings of picture and prompt, -1..1, by `image_encoder` and `text_encoder`."""
+    sem_score: _builtins.float
+    """Cosine of the embeddings of the prompt and of its scene, -1..1. Absent where the prompt names no scene."""
+    brightness: _builtins.float
+    """Mean luma, 0..1."""
+    warmth: _builtins.float
+    """Mean of red minus blue, -1..1."""
+    saturation: _builtins.float
+    """Mean saturation (HSV), 0..1."""
+    @_builtins.property
+    def prompt_emotion(self) -> _emotion_pb2.Emotion:
+        """How its prompt feels, by `text_emotion`."""
+
+    @_builtins.property
+    def image_emotion(self) -> _emotion_pb2.Emotion:
+        """How the picture feels, by `image_emotion`."""
+
+    def __init__(
+        self,
+        *,
+        prompt_emotion: _emotion_pb2.Emotion | None = ...,
+        image_emotion: _emotion_pb2.Emotion | None = ...,
+        va_similarity: _builtins.float | None = ...,
+        va_cosine: _builtins.float | None = ...,
+        text_similarity: _builtins.float = ...,
+        sem_score: _builtins.float | None = ...,
+        brightness: _builtins.float = ...,
+        warmth: _builtins.float = ...,
+        saturation: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sem_score", b"_sem_score", "_va_cosine", b"_va_cosine", "_va_similarity", b"_va_similarity", "image_emotion", b"image_emotion", "prompt_emotion", b"prompt_emotion", "sem_score", b"sem_score", "va_cosine", b"va_cosine", "va_similarity", b"va_similarity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sem_score", b"_sem_score", "_va_cosine", b"_va_cosine", "_va_similarity", b"_va_similarity", "brightness", b"brightness", "image_emotion", b"image_emotion", "prompt_emotion", b"prompt_emotion", "saturation", b"saturation", "sem_score", b"sem_score", "text_similarity", b"text_similarity", "va_cosine", b"va_cosine", "va_similarity", b"va_similarity", "warmth", b"warmth"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__sem_score: _TypeAlias = _typing.Literal["sem_score"]  # noqa: Y015
+    _WhichOneofArgType__sem_score: _TypeAlias = _typing.Literal["_sem_score", b"_sem_score"]  # noqa: Y015
+    _WhichOneofReturnType__va_cosine: _TypeAlias = _typing.Literal["va_cosine"]  # noqa: Y015
+    _WhichOneofArgType__va_cosine: _TypeAlias = _typing.Literal["_va_cosine", b"_va_cosine"]  # noqa: Y015
+    _WhichOneofReturnType__va_similarity: _TypeAlias = _typing.Literal["va_similarity"]  # noqa: Y015
+    _WhichOneofArgType__va_similarity: _TypeAlias = _typing.Literal["_va_similarity", b"_va_similarity"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sem_score) -> _WhichOneofReturnType__sem_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__va_cosine) -> _WhichOneofReturnType__va_cosine | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__va_similarity) -> _WhichOneofReturnType__va_similarity | None: ...
+
+Global___PictureMeasures: _TypeAlias = PictureMeasures  # noqa: Y015
+
+@_typing.final
 class PaintedImage(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -613,13 +704,22 @@ class PaintedImage(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     WIDTH_FIELD_NUMBER: _builtins.int
     HEIGHT_FIELD_NUMBER: _builtins.int
+    MEASURES_FIELD_NUMBER: _builtins.int
+    CANDIDATE_FIELD_NUMBER: _builtins.int
+    TIME_S_FIELD_NUMBER: _builtins.int
     seed: _builtins.int
     width: _builtins.int
     height: _builtins.int
+    candidate: _builtins.int
+    """Which of `best_of` candidates was kept, from 0."""
+    time_s: _builtins.float
+    """Of a key picture of an animation: when it is fully seen, seconds from the start of the music."""
     @_builtins.property
     def image(self) -> _media_pb2.BlobRef: ...
     @_builtins.property
     def prompt(self) -> Global___Prompt: ...
+    @_builtins.property
+    def measures(self) -> Global___PictureMeasures: ...
     def __init__(
         self,
         *,
@@ -628,14 +728,58 @@ class PaintedImage(_message.Message):
         seed: _builtins.int = ...,
         width: _builtins.int = ...,
         height: _builtins.int = ...,
+        measures: Global___PictureMeasures | None = ...,
+        candidate: _builtins.int = ...,
+        time_s: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "prompt", b"prompt"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "measures", b"measures", "prompt", b"prompt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["height", b"height", "image", b"image", "prompt", b"prompt", "seed", b"seed", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "height", b"height", "image", b"image", "measures", b"measures", "prompt", b"prompt", "seed", b"seed", "time_s", b"time_s", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PaintedImage: _TypeAlias = PaintedImage  # noqa: Y015
+
+@_typing.final
+class Animation(_message.Message):
+    """Pictures over the length of the music."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_FIELD_NUMBER: _builtins.int
+    DURATION_S_FIELD_NUMBER: _builtins.int
+    FRAMES_PER_SECOND_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    SOUND_FIELD_NUMBER: _builtins.int
+    duration_s: _builtins.float
+    """Seconds, as long as the music."""
+    frames_per_second: _builtins.float
+    width: _builtins.int
+    height: _builtins.int
+    sound: _builtins.bool
+    """Whether the music is heard in it."""
+    @_builtins.property
+    def file(self) -> _media_pb2.BlobRef:
+        """video/mp4 or image/gif."""
+
+    def __init__(
+        self,
+        *,
+        file: _media_pb2.BlobRef | None = ...,
+        duration_s: _builtins.float = ...,
+        frames_per_second: _builtins.float = ...,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+        sound: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration_s", b"duration_s", "file", b"file", "frames_per_second", b"frames_per_second", "height", b"height", "sound", b"sound", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Animation: _TypeAlias = Animation  # noqa: Y015
 
 @_typing.final
 class PaintResult(_message.Message):
@@ -643,21 +787,29 @@ class PaintResult(_message.Message):
 
     IMAGES_FIELD_NUMBER: _builtins.int
     MUSIC_FIELD_NUMBER: _builtins.int
+    ANIMATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___PaintedImage]: ...
+    def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___PaintedImage]:
+        """With `frames`: the key pictures."""
+
     @_builtins.property
     def music(self) -> Global___MusicDescription:
         """Absent where no audio was given."""
+
+    @_builtins.property
+    def animation(self) -> Global___Animation:
+        """Where `frames` were asked for."""
 
     def __init__(
         self,
         *,
         images: _abc.Iterable[Global___PaintedImage] | None = ...,
         music: Global___MusicDescription | None = ...,
+        animation: Global___Animation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["music", b"music"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["animation", b"animation", "music", b"music"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images", "music", b"music"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["animation", b"animation", "images", b"images", "music", b"music"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
