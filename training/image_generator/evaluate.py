@@ -22,12 +22,12 @@ from PIL import Image
 from luce.server.vocabulary import Attributes, compose_prompt, vocabulary
 from training.image_generator.data import HELD_OUT, SHARD, wish_of
 from training.image_generator.decoder import Decoder
-from training.image_generator.export import PIPELINE, TARGET
+from training.image_generator.export import PIPELINE
+from training.image_generator.folders import DATA, RUN, TARGET
 from training.image_generator.judge import accuracy, trained_judge
 from training.image_generator.model import Denoiser
 from training.image_generator.sampler import padded, shifted
 from training.image_generator.text import TextEncoder
-from training.image_generator.train import DATA, RUN
 from training.painter import paint
 from training.painter.grade import luminance
 from training.painter.sheet import tile

@@ -17,12 +17,11 @@ from torch import nn
 
 from training.checkpoints import load_checkpoint
 from training.image_generator.decoder import SCALE, Decoder
+from training.image_generator.folders import RUN, TARGET
 from training.image_generator.model import Denoiser
 from training.image_generator.text import MAX_TOKENS
-from training.image_generator.train import RUN
 
 OPSET = 17
-TARGET = Path("model_repository/image_generator/1")
 PIPELINE: dict[str, object] = {
     "version": 1,
     "text_encoders": [

@@ -22,14 +22,14 @@ from torch.nn import functional
 
 from training.checkpoints import load_checkpoint, save_checkpoint
 from training.image_generator.data import HELD_OUT, Pictures, wish_of
+from training.image_generator.folders import DATA, RUN
 from training.image_generator.model import Denoiser
 from training.image_generator.reader import captions_of, train_reader
 from training.image_generator.sampler import sample
 from training.image_generator.text import TextEncoder
+from training.image_generator.warm_start import load_weights
 from training.painter.sheet import tile
 
-RUN = Path("training/runs/image_generator")
-DATA = Path("training/cache/image_generator")
 DROPOUT = 0.12
 """Share of pictures trained without their caption, for classifier-free guidance (Ho and Salimans 2022)."""
 READER_SHARDS = 10
@@ -66,7 +66,7 @@ class Plan:
 class Trainer:
     """Model, averaged model, optimiser and the count of pictures seen."""
 
-    def __init__(self, run: Path, data: Path, plan: Plan, device: str) -> None:
+    def __init__(self, run: Path, data: Path, plan: Plan, device: str, *, warm: bool = False) -> None:
         self.run, self.data, self.plan, self.device = run, data, plan, torch.device(device)
         torch.manual_seed(0)
         self.model = Denoiser().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -81,10 +81,15 @@ class Trainer:
         nothing = self.encoder([""])
         self.empty_states = torch.from_numpy(nothing.states.astype(np.float32))
         self.empty_pooled = torch.from_numpy(nothing.pooled.astype(np.float32))
-        self._resume()
+        self._resume(warm)
 
-    def _resume(self) -> None:
+    def _resume(self, warm: bool) -> None:
         found = load_checkpoint(self.run / "checkpoint")
+        if found is None and warm:
+            weights = load_weights()
+            for model in (self.model, self.average):
+                model.load_state_dict(weights)
+            return
         if found is None:
             reader, right = train_reader(*captions_of(self.data, READER_SHARDS))
             print(f"attribute reader: {right:.4f} of the held-out captions' parts read", flush=True)
@@ -195,13 +200,15 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=Plan.rate, help="peak learning rate")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--shards", type=int, default=24, help="shards of 1500 pictures to draw")
+    parser.add_argument("--first-shard", type=int, default=0, help="the first of them; others are other pictures")
+    parser.add_argument("--warm-start", action="store_true", help="begin with the weights of the committed model")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     module = [sys.executable, "-m", "training.image_generator.data", "--folder", str(arguments.data), "--shards"]
     subprocess.run([*module, f"{HELD_OUT}:{HELD_OUT + 1}"], check=True)
-    first = min(READER_SHARDS, arguments.shards)
-    subprocess.run([*module, f"0:{first}"], check=True)
-    painter = subprocess.Popen([*module, f"{first}:{arguments.shards}"])
+    first = arguments.first_shard + min(1 if arguments.warm_start else READER_SHARDS, arguments.shards)
+    subprocess.run([*module, f"{arguments.first_shard}:{first}"], check=True)
+    painter = subprocess.Popen([*module, f"{first}:{arguments.first_shard + arguments.shards}"])
     try:
         _train(arguments)
     finally:
@@ -212,7 +219,8 @@ def main() -> None:
 def _train(arguments: argparse.Namespace) -> None:
     start = time.monotonic()
     plan = Plan(arguments.samples, arguments.small, arguments.rate)
-    trainer = Trainer(arguments.run, arguments.data, plan, "cuda" if torch.cuda.is_available() else "cpu")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    trainer = Trainer(arguments.run, arguments.data, plan, device, warm=arguments.warm_start)
     rng = np.random.default_rng(trainer.seen)
     losses: list[float] = []
     lap, size = time.monotonic(), 64

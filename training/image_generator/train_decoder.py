@@ -22,10 +22,10 @@ from torch.nn import functional
 from training.checkpoints import load_checkpoint, save_checkpoint
 from training.image_generator.data import wish_of
 from training.image_generator.decoder import SCALE, Decoder
+from training.image_generator.folders import DATA, RUN
 from training.image_generator.model import Denoiser
 from training.image_generator.sampler import padded
 from training.image_generator.text import TextEncoder
-from training.image_generator.train import DATA, RUN
 from training.painter import paint
 
 FIRST_SEED = 900_000_000

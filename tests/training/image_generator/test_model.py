@@ -18,6 +18,7 @@ from training.image_generator.export import export_decoder, export_denoiser
 from training.image_generator.model import Denoiser, DenoiserConfig
 from training.image_generator.reader import KINDS, targets, train_reader
 from training.image_generator.text import TextEncoder
+from training.image_generator.warm_start import load_weights
 
 TINY = DenoiserConfig(channels=(16, 16, 32), blocks=(1, 1, 1), attention=1, embedding=32, heads=2, pool=2)
 SERVED = Path("model_repository/image_generator/1")
@@ -94,6 +95,24 @@ def test_exported_graphs_agree_with_torch_at_several_sizes(tmp_path: Path) -> No
         drawn = session(tmp_path / "decoder.onnx").run(None, {"latents": feeds["sample"]})[0]
         assert drawn.shape == (batch, 3, 4 * side, 4 * side)
         assert np.abs(drawn - image).max() < 5e-3
+
+
+def test_training_can_go_on_from_an_exported_graph(tmp_path: Path) -> None:
+    model = Denoiser(TINY).eval()
+    torch.manual_seed(2)
+    for parameter in model.parameters():
+        # As after training: no two norms are alike, which the exporter would store once.
+        parameter.data.normal_()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        export_denoiser(model, tmp_path / "denoiser.onnx")
+        found = load_weights(tmp_path / "denoiser.onnx", TINY)
+        with pytest.raises(ValueError, match="not those of the network"):
+            load_weights(tmp_path / "denoiser.onnx", DenoiserConfig(channels=(8, 16, 32)))
+    wanted = model.state_dict()
+    assert found.keys() == wanted.keys()
+    for name, tensor in wanted.items():
+        assert torch.allclose(found[name], tensor, rtol=1e-3, atol=1e-6), name
 
 
 def test_a_checkpoint_comes_back_as_it_was_in_small_files(tmp_path: Path) -> None:
