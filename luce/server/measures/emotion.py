@@ -48,6 +48,18 @@ def va_cosine(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float64]:
     return np.where(lengths > 0.0, np.clip((a * b).sum(axis=-1) / nonzero, 0.0, 1.0), same)
 
 
+def ems(visual: NDArray[Any], music: NDArray[Any]) -> float:
+    """EMS of CoT-VTM (equation 25): the mean Euclidean distance of the feelings of picture and music; low is good.
+
+    The paper's table says the contrary with an arrow, and its scale is not stated; here it lies in 0..2·√2.
+
+    Args:
+        visual: (n, 2), valence and arousal in [-1, 1].
+        music: (n, 2), row by row beside it.
+    """
+    return float(np.linalg.norm(_points(visual) - _points(music), axis=-1).mean())
+
+
 def _points(values: NDArray[Any]) -> NDArray[np.float64]:
     points = np.asarray(values, np.float64)
     if points.shape[-1:] != (2,) or not (np.abs(points) <= 1.0).all():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from luce.emotion import Emotion
-from luce.server.measures import va_cosine, va_similarity
+from luce.server.measures import ems, va_cosine, va_similarity
 
 POINTS = st.tuples(st.floats(-1, 1), st.floats(-1, 1))
 
@@ -49,3 +49,9 @@ def test_rows_are_compared_row_by_row() -> None:
 def test_what_is_no_point_of_the_plane_is_refused(point: list[float]) -> None:
     with pytest.raises(ValueError, match="valence and arousal"):
         va_similarity(np.array(point), np.array([0.0, 0.0]))
+
+
+def test_ems_is_the_mean_distance() -> None:
+    assert ems(np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([[0.3, 0.4], [-1.0, -1.0]])) == pytest.approx(
+        (0.5 + np.sqrt(8.0)) / 2
+    )
