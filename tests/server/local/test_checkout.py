@@ -31,7 +31,7 @@ def test_outside_of_a_checkout_the_way_out_is_told(monkeypatch: pytest.MonkeyPat
 
 def test_wheels_that_are_missing_are_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkout, "LOCAL_WHEELS", ("psutil", "no-such-wheel"))
-    with pytest.raises(MissingPart, match=r"not installed: no-such-wheel\. .*pip install 'luce\[local\]'"):
+    with pytest.raises(MissingPart, match=r"not installed: no-such-wheel\. .*make setup"):
         require_wheels()
 
 
