@@ -26,17 +26,31 @@ from luce.v1 import emotion_pb2 as luce_dot_v1_dot_emotion__pb2
 from luce.v1 import media_pb2 as luce_dot_v1_dot_media__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14luce/v1/agents.proto\x12\x07luce.v1\x1a\x15luce/v1/emotion.proto\x1a\x13luce/v1/media.proto\"\xf8\x01\n\nDescriptor\x12/\n\tdimension\x18\x01 \x01(\x0e\x32\x1c.luce.v1.DescriptorDimension\x12\x0e\n\x06values\x18\x02 \x03(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x02\x12)\n\x06source\x18\x04 \x01(\x0e\x32\x19.luce.v1.DescriptorSource\x12\x12\n\ntext_short\x18\x05 \x01(\t\x12\x13\n\x0btext_medium\x18\x06 \x01(\t\x12\x11\n\ttext_long\x18\x07 \x01(\t\x12.\n\x0btext_source\x18\x08 \x01(\x0e\x32\x19.luce.v1.DescriptorSource\"?\n\x08MusicTag\x12\x11\n\tdimension\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x02\"A\n\tMusicPart\x12\x0f\n\x07start_s\x18\x01 \x01(\x02\x12\x12\n\nduration_s\x18\x02 \x01(\x02\x12\x0f\n\x07\x63\x61ption\x18\x03 \x01(\t\"\xb0\x04\n\x10MusicDescription\x12\x12\n\nduration_s\x18\x01 \x01(\x02\x12\x11\n\ttempo_bpm\x18\x02 \x01(\x02\x12\x18\n\x10tempo_confidence\x18\x03 \x01(\x02\x12\x0b\n\x03key\x18\x04 \x01(\t\x12\x16\n\x0ekey_confidence\x18\x05 \x01(\x02\x12\x15\n\rloudness_lufs\x18\x06 \x01(\x02\x12\x0e\n\x06silent\x18\x07 \x01(\x08\x12!\n\x07\x65motion\x18\x08 \x01(\x0b\x32\x10.luce.v1.Emotion\x12$\n\x05\x63urve\x18\t \x01(\x0b\x32\x15.luce.v1.EmotionCurve\x12\x0f\n\x07summary\x18\n \x01(\t\x12\x16\n\x0etime_signature\x18\x0b \x01(\t\x12!\n\x19time_signature_confidence\x18\x0c \x01(\x02\x12\x12\n\nbeat_times\x18\r \x03(\x02\x12\x1a\n\x12tempo_alternatives\x18\x0e \x03(\x02\x12\x18\n\x10key_alternatives\x18\x0f \x03(\t\x12(\n\x0b\x64\x65scriptors\x18\x10 \x03(\x0b\x32\x13.luce.v1.Descriptor\x12\x0f\n\x07\x63\x61ption\x18\x11 \x01(\t\x12\x31\n\x0e\x63\x61ption_source\x18\x12 \x01(\x0e\x32\x19.luce.v1.DescriptorSource\x12!\n\x05parts\x18\x13 \x03(\x0b\x32\x12.luce.v1.MusicPart\x12\x1f\n\x04tags\x18\x14 \x03(\x0b\x32\x11.luce.v1.MusicTag\"\xbb\x01\n\x10VisualAttributes\x12\r\n\x05scene\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0c\n\x04verb\x18\x03 \x01(\t\x12\r\n\x05style\x18\x04 \x01(\t\x12\x0f\n\x07palette\x18\x05 \x01(\t\x12\x10\n\x08lighting\x18\x06 \x01(\t\x12\x0f\n\x07weather\x18\x07 \x01(\t\x12\x13\n\x0btime_of_day\x18\x08 \x01(\t\x12\x13\n\x0b\x63omposition\x18\t \x01(\t\x12\x0c\n\x04mood\x18\n \x01(\t\"\\\n\x06Prompt\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x15\n\rnegative_text\x18\x02 \x01(\t\x12-\n\nattributes\x18\x03 \x01(\x0b\x32\x19.luce.v1.VisualAttributes\"A\n\x0f\x44\x65scribeRequest\x12\x1f\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\r\n\x05\x62rief\x18\x02 \x01(\x08\"B\n\x10\x44\x65scribeResponse\x12.\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\x19.luce.v1.MusicDescription\":\n\x0e\x44\x65scribeResult\x12(\n\x05music\x18\x01 \x01(\x0b\x32\x19.luce.v1.MusicDescription\"k\n\x0eImagineRequest\x12.\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\x19.luce.v1.MusicDescription\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x0c\n\x04seed\x18\x04 \x01(\x04\"3\n\x0fImagineResponse\x12 \n\x07prompts\x18\x01 \x03(\x0b\x32\x0f.luce.v1.Prompt\"\xef\x02\n\x0cPaintOptions\x12\x12\n\x05steps\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x1b\n\x0eguidance_scale\x18\x02 \x01(\x02H\x01\x88\x01\x01\x12\x17\n\x0fnegative_prompt\x18\x03 \x01(\t\x12\x12\n\x05width\x18\x04 \x01(\rH\x02\x88\x01\x01\x12\x13\n\x06height\x18\x05 \x01(\rH\x03\x88\x01\x01\x12\x11\n\x04seed\x18\x06 \x01(\x04H\x04\x88\x01\x01\x12\x0e\n\x01n\x18\x07 \x01(\rH\x05\x88\x01\x01\x12\x1a\n\rpreview_every\x18\x08 \x01(\rH\x06\x88\x01\x01\x12\x14\n\x07\x62\x65st_of\x18\t \x01(\rH\x07\x88\x01\x01\x12\x13\n\x06\x66rames\x18\n \x01(\rH\x08\x88\x01\x01\x12\x18\n\x10\x61nimation_format\x18\x0b \x01(\tB\x08\n\x06_stepsB\x11\n\x0f_guidance_scaleB\x08\n\x06_widthB\t\n\x07_heightB\x07\n\x05_seedB\x04\n\x02_nB\x10\n\x0e_preview_everyB\n\n\x08_best_ofB\t\n\x07_frames\"g\n\x0cPaintRequest\x12\x1f\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12&\n\x07options\x18\x03 \x01(\x0b\x32\x15.luce.v1.PaintOptions\"\xaf\x02\n\x0fPictureMeasures\x12(\n\x0eprompt_emotion\x18\x01 \x01(\x0b\x32\x10.luce.v1.Emotion\x12\'\n\rimage_emotion\x18\x02 \x01(\x0b\x32\x10.luce.v1.Emotion\x12\x1a\n\rva_similarity\x18\x03 \x01(\x02H\x00\x88\x01\x01\x12\x16\n\tva_cosine\x18\x04 \x01(\x02H\x01\x88\x01\x01\x12\x17\n\x0ftext_similarity\x18\x05 \x01(\x02\x12\x16\n\tsem_score\x18\x06 \x01(\x02H\x02\x88\x01\x01\x12\x12\n\nbrightness\x18\x07 \x01(\x02\x12\x0e\n\x06warmth\x18\x08 \x01(\x02\x12\x12\n\nsaturation\x18\t \x01(\x02\x42\x10\n\x0e_va_similarityB\x0c\n\n_va_cosineB\x0c\n\n_sem_score\"\xcc\x01\n\x0cPaintedImage\x12\x1f\n\x05image\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x1f\n\x06prompt\x18\x02 \x01(\x0b\x32\x0f.luce.v1.Prompt\x12\x0c\n\x04seed\x18\x03 \x01(\x04\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\x12*\n\x08measures\x18\x06 \x01(\x0b\x32\x18.luce.v1.PictureMeasures\x12\x11\n\tcandidate\x18\x07 \x01(\r\x12\x0e\n\x06time_s\x18\x08 \x01(\x02\"\x88\x01\n\tAnimation\x12\x1e\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x12\n\nduration_s\x18\x02 \x01(\x02\x12\x19\n\x11\x66rames_per_second\x18\x03 \x01(\x02\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\x12\r\n\x05sound\x18\x06 \x01(\x08\"\x85\x01\n\x0bPaintResult\x12%\n\x06images\x18\x01 \x03(\x0b\x32\x15.luce.v1.PaintedImage\x12(\n\x05music\x18\x02 \x01(\x0b\x32\x19.luce.v1.MusicDescription\x12%\n\tanimation\x18\x03 \x01(\x0b\x32\x12.luce.v1.Animation*\x87\x02\n\x13\x44\x65scriptorDimension\x12$\n DESCRIPTOR_DIMENSION_UNSPECIFIED\x10\x00\x12$\n DESCRIPTOR_DIMENSION_INSTRUMENTS\x10\x01\x12\x1e\n\x1a\x44\x45SCRIPTOR_DIMENSION_STYLE\x10\x02\x12\x1c\n\x18\x44\x45SCRIPTOR_DIMENSION_KEY\x10\x03\x12\'\n#DESCRIPTOR_DIMENSION_TIME_SIGNATURE\x10\x04\x12\x1e\n\x1a\x44\x45SCRIPTOR_DIMENSION_TEMPO\x10\x05\x12\x1d\n\x19\x44\x45SCRIPTOR_DIMENSION_MOOD\x10\x06*\x8c\x01\n\x10\x44\x65scriptorSource\x12!\n\x1d\x44\x45SCRIPTOR_SOURCE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44\x45SCRIPTOR_SOURCE_SIGNAL\x10\x01\x12\x1b\n\x17\x44\x45SCRIPTOR_SOURCE_MODEL\x10\x02\x12\x1a\n\x16\x44\x45SCRIPTOR_SOURCE_TEXT\x10\x03\x32\x8e\x01\n\rAgentsService\x12?\n\x08\x44\x65scribe\x12\x18.luce.v1.DescribeRequest\x1a\x19.luce.v1.DescribeResponse\x12<\n\x07Imagine\x12\x17.luce.v1.ImagineRequest\x1a\x18.luce.v1.ImagineResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14luce/v1/agents.proto\x12\x07luce.v1\x1a\x15luce/v1/emotion.proto\x1a\x13luce/v1/media.proto\"\xf8\x01\n\nDescriptor\x12/\n\tdimension\x18\x01 \x01(\x0e\x32\x1c.luce.v1.DescriptorDimension\x12\x0e\n\x06values\x18\x02 \x03(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x02\x12)\n\x06source\x18\x04 \x01(\x0e\x32\x19.luce.v1.DescriptorSource\x12\x12\n\ntext_short\x18\x05 \x01(\t\x12\x13\n\x0btext_medium\x18\x06 \x01(\t\x12\x11\n\ttext_long\x18\x07 \x01(\t\x12.\n\x0btext_source\x18\x08 \x01(\x0e\x32\x19.luce.v1.DescriptorSource\"?\n\x08MusicTag\x12\x11\n\tdimension\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x02\"A\n\tMusicPart\x12\x0f\n\x07start_s\x18\x01 \x01(\x02\x12\x12\n\nduration_s\x18\x02 \x01(\x02\x12\x0f\n\x07\x63\x61ption\x18\x03 \x01(\t\"\xb0\x04\n\x10MusicDescription\x12\x12\n\nduration_s\x18\x01 \x01(\x02\x12\x11\n\ttempo_bpm\x18\x02 \x01(\x02\x12\x18\n\x10tempo_confidence\x18\x03 \x01(\x02\x12\x0b\n\x03key\x18\x04 \x01(\t\x12\x16\n\x0ekey_confidence\x18\x05 \x01(\x02\x12\x15\n\rloudness_lufs\x18\x06 \x01(\x02\x12\x0e\n\x06silent\x18\x07 \x01(\x08\x12!\n\x07\x65motion\x18\x08 \x01(\x0b\x32\x10.luce.v1.Emotion\x12$\n\x05\x63urve\x18\t \x01(\x0b\x32\x15.luce.v1.EmotionCurve\x12\x0f\n\x07summary\x18\n \x01(\t\x12\x16\n\x0etime_signature\x18\x0b \x01(\t\x12!\n\x19time_signature_confidence\x18\x0c \x01(\x02\x12\x12\n\nbeat_times\x18\r \x03(\x02\x12\x1a\n\x12tempo_alternatives\x18\x0e \x03(\x02\x12\x18\n\x10key_alternatives\x18\x0f \x03(\t\x12(\n\x0b\x64\x65scriptors\x18\x10 \x03(\x0b\x32\x13.luce.v1.Descriptor\x12\x0f\n\x07\x63\x61ption\x18\x11 \x01(\t\x12\x31\n\x0e\x63\x61ption_source\x18\x12 \x01(\x0e\x32\x19.luce.v1.DescriptorSource\x12!\n\x05parts\x18\x13 \x03(\x0b\x32\x12.luce.v1.MusicPart\x12\x1f\n\x04tags\x18\x14 \x03(\x0b\x32\x11.luce.v1.MusicTag\"\xe1\x01\n\x10VisualAttributes\x12\r\n\x05scene\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0c\n\x04verb\x18\x03 \x01(\t\x12\r\n\x05style\x18\x04 \x01(\t\x12\x0f\n\x07palette\x18\x05 \x01(\t\x12\x10\n\x08lighting\x18\x06 \x01(\t\x12\x0f\n\x07weather\x18\x07 \x01(\t\x12\x13\n\x0btime_of_day\x18\x08 \x01(\t\x12\x13\n\x0b\x63omposition\x18\t \x01(\t\x12\x0c\n\x04mood\x18\n \x01(\t\x12\x0f\n\x07texture\x18\x0b \x01(\t\x12\x13\n\x0biconography\x18\x0c \x01(\t\"\xe7\x01\n\x06Prompt\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x15\n\rnegative_text\x18\x02 \x01(\t\x12-\n\nattributes\x18\x03 \x01(\x0b\x32\x19.luce.v1.VisualAttributes\x12!\n\x07\x65motion\x18\x04 \x01(\x0b\x32\x10.luce.v1.Emotion\x12\x33\n\nvocabulary\x18\x05 \x03(\x0b\x32\x1f.luce.v1.Prompt.VocabularyEntry\x1a\x31\n\x0fVocabularyEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"U\n\x0f\x41gentMindChoice\x12 \n\x04role\x18\x01 \x01(\x0e\x32\x12.luce.v1.AgentRole\x12 \n\x04mind\x18\x02 \x01(\x0e\x32\x12.luce.v1.AgentMind\"\xa8\x01\n\x0c\x41gentOptions\x12#\n\x07without\x18\x01 \x03(\x0e\x32\x12.luce.v1.AgentRole\x12(\n\x08\x62\x61seline\x18\x02 \x01(\x0e\x32\x16.luce.v1.AgentBaseline\x12 \n\x04mind\x18\x03 \x01(\x0e\x32\x12.luce.v1.AgentMind\x12\'\n\x05minds\x18\x04 \x03(\x0b\x32\x18.luce.v1.AgentMindChoice\"\xa0\x01\n\tAgentNote\x12\"\n\x06\x61uthor\x18\x01 \x01(\x0e\x32\x12.luce.v1.AgentRole\x12 \n\x04mind\x18\x02 \x01(\x0e\x32\x12.luce.v1.AgentMind\x12\r\n\x05round\x18\x03 \x01(\r\x12\x0e\n\x06prompt\x18\x04 \x01(\r\x12\r\n\x05topic\x18\x05 \x01(\t\x12\r\n\x05words\x18\x06 \x01(\t\x12\x10\n\x08\x65vidence\x18\x07 \x03(\t\"\xd0\x01\n\x0c\x41gentFinding\x12\"\n\x04kind\x18\x01 \x01(\x0e\x32\x14.luce.v1.FindingKind\x12*\n\x08severity\x18\x02 \x01(\x0e\x32\x18.luce.v1.FindingSeverity\x12\x11\n\tattribute\x18\x03 \x01(\t\x12\x0e\n\x06prompt\x18\x04 \x01(\r\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x12\n\nsuggestion\x18\x06 \x01(\t\x12(\n\x07outcome\x18\x07 \x01(\x0e\x32\x17.luce.v1.FindingOutcome\"Y\n\x0b\x41gentReport\x12!\n\x05notes\x18\x01 \x03(\x0b\x32\x12.luce.v1.AgentNote\x12\'\n\x08\x66indings\x18\x02 \x03(\x0b\x32\x15.luce.v1.AgentFinding\"A\n\x0f\x44\x65scribeRequest\x12\x1f\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\r\n\x05\x62rief\x18\x02 \x01(\x08\"B\n\x10\x44\x65scribeResponse\x12.\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\x19.luce.v1.MusicDescription\":\n\x0e\x44\x65scribeResult\x12(\n\x05music\x18\x01 \x01(\x0b\x32\x19.luce.v1.MusicDescription\"\xa3\x01\n\x0eImagineRequest\x12.\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\x19.luce.v1.MusicDescription\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x0c\n\x04seed\x18\x04 \x01(\x04\x12%\n\x06\x61gents\x18\x05 \x01(\x0b\x32\x15.luce.v1.AgentOptions\x12\x0f\n\x07\x65xplain\x18\x06 \x01(\x08\"Y\n\x0fImagineResponse\x12 \n\x07prompts\x18\x01 \x03(\x0b\x32\x0f.luce.v1.Prompt\x12$\n\x06report\x18\x02 \x01(\x0b\x32\x14.luce.v1.AgentReport\"\xef\x02\n\x0cPaintOptions\x12\x12\n\x05steps\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x1b\n\x0eguidance_scale\x18\x02 \x01(\x02H\x01\x88\x01\x01\x12\x17\n\x0fnegative_prompt\x18\x03 \x01(\t\x12\x12\n\x05width\x18\x04 \x01(\rH\x02\x88\x01\x01\x12\x13\n\x06height\x18\x05 \x01(\rH\x03\x88\x01\x01\x12\x11\n\x04seed\x18\x06 \x01(\x04H\x04\x88\x01\x01\x12\x0e\n\x01n\x18\x07 \x01(\rH\x05\x88\x01\x01\x12\x1a\n\rpreview_every\x18\x08 \x01(\rH\x06\x88\x01\x01\x12\x14\n\x07\x62\x65st_of\x18\t \x01(\rH\x07\x88\x01\x01\x12\x13\n\x06\x66rames\x18\n \x01(\rH\x08\x88\x01\x01\x12\x18\n\x10\x61nimation_format\x18\x0b \x01(\tB\x08\n\x06_stepsB\x11\n\x0f_guidance_scaleB\x08\n\x06_widthB\t\n\x07_heightB\x07\n\x05_seedB\x04\n\x02_nB\x10\n\x0e_preview_everyB\n\n\x08_best_ofB\t\n\x07_frames\"\x9f\x01\n\x0cPaintRequest\x12\x1f\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12&\n\x07options\x18\x03 \x01(\x0b\x32\x15.luce.v1.PaintOptions\x12%\n\x06\x61gents\x18\x04 \x01(\x0b\x32\x15.luce.v1.AgentOptions\x12\x0f\n\x07\x65xplain\x18\x05 \x01(\x08\"\xaf\x02\n\x0fPictureMeasures\x12(\n\x0eprompt_emotion\x18\x01 \x01(\x0b\x32\x10.luce.v1.Emotion\x12\'\n\rimage_emotion\x18\x02 \x01(\x0b\x32\x10.luce.v1.Emotion\x12\x1a\n\rva_similarity\x18\x03 \x01(\x02H\x00\x88\x01\x01\x12\x16\n\tva_cosine\x18\x04 \x01(\x02H\x01\x88\x01\x01\x12\x17\n\x0ftext_similarity\x18\x05 \x01(\x02\x12\x16\n\tsem_score\x18\x06 \x01(\x02H\x02\x88\x01\x01\x12\x12\n\nbrightness\x18\x07 \x01(\x02\x12\x0e\n\x06warmth\x18\x08 \x01(\x02\x12\x12\n\nsaturation\x18\t \x01(\x02\x42\x10\n\x0e_va_similarityB\x0c\n\n_va_cosineB\x0c\n\n_sem_score\"\xcc\x01\n\x0cPaintedImage\x12\x1f\n\x05image\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x1f\n\x06prompt\x18\x02 \x01(\x0b\x32\x0f.luce.v1.Prompt\x12\x0c\n\x04seed\x18\x03 \x01(\x04\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\x12*\n\x08measures\x18\x06 \x01(\x0b\x32\x18.luce.v1.PictureMeasures\x12\x11\n\tcandidate\x18\x07 \x01(\r\x12\x0e\n\x06time_s\x18\x08 \x01(\x02\"\x88\x01\n\tAnimation\x12\x1e\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x12\n\nduration_s\x18\x02 \x01(\x02\x12\x19\n\x11\x66rames_per_second\x18\x03 \x01(\x02\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\x12\r\n\x05sound\x18\x06 \x01(\x08\"\xab\x01\n\x0bPaintResult\x12%\n\x06images\x18\x01 \x03(\x0b\x32\x15.luce.v1.PaintedImage\x12(\n\x05music\x18\x02 \x01(\x0b\x32\x19.luce.v1.MusicDescription\x12%\n\tanimation\x18\x03 \x01(\x0b\x32\x12.luce.v1.Animation\x12$\n\x06report\x18\x04 \x01(\x0b\x32\x14.luce.v1.AgentReport*\x87\x02\n\x13\x44\x65scriptorDimension\x12$\n DESCRIPTOR_DIMENSION_UNSPECIFIED\x10\x00\x12$\n DESCRIPTOR_DIMENSION_INSTRUMENTS\x10\x01\x12\x1e\n\x1a\x44\x45SCRIPTOR_DIMENSION_STYLE\x10\x02\x12\x1c\n\x18\x44\x45SCRIPTOR_DIMENSION_KEY\x10\x03\x12\'\n#DESCRIPTOR_DIMENSION_TIME_SIGNATURE\x10\x04\x12\x1e\n\x1a\x44\x45SCRIPTOR_DIMENSION_TEMPO\x10\x05\x12\x1d\n\x19\x44\x45SCRIPTOR_DIMENSION_MOOD\x10\x06*\x8c\x01\n\x10\x44\x65scriptorSource\x12!\n\x1d\x44\x45SCRIPTOR_SOURCE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44\x45SCRIPTOR_SOURCE_SIGNAL\x10\x01\x12\x1b\n\x17\x44\x45SCRIPTOR_SOURCE_MODEL\x10\x02\x12\x1a\n\x16\x44\x45SCRIPTOR_SOURCE_TEXT\x10\x03*\xcc\x01\n\tAgentRole\x12\x1a\n\x16\x41GENT_ROLE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41GENT_ROLE_SCENE\x10\x01\x12\x13\n\x0f\x41GENT_ROLE_VERB\x10\x02\x12\x14\n\x10\x41GENT_ROLE_STYLE\x10\x03\x12\x15\n\x11\x41GENT_ROLE_COLOUR\x10\x04\x12\x1a\n\x16\x41GENT_ROLE_COMPOSITION\x10\x05\x12\x18\n\x14\x41GENT_ROLE_VALIDATOR\x10\x06\x12\x15\n\x11\x41GENT_ROLE_PROMPT\x10\x07*Q\n\tAgentMind\x12\x1a\n\x16\x41GENT_MIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41GENT_MIND_RULES\x10\x01\x12\x12\n\x0e\x41GENT_MIND_LLM\x10\x02*q\n\rAgentBaseline\x12\x1e\n\x1a\x41GENT_BASELINE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x41GENT_BASELINE_CAPTION_ONLY\x10\x01\x12\x1f\n\x1b\x41GENT_BASELINE_SINGLE_AGENT\x10\x02*\xc5\x01\n\x0b\x46indingKind\x12\x1c\n\x18\x46INDING_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x46INDING_KIND_REDUNDANCY\x10\x01\x12\x17\n\x13\x46INDING_KIND_FORMAT\x10\x02\x12\x1e\n\x1a\x46INDING_KIND_CONTRADICTION\x10\x03\x12!\n\x1d\x46INDING_KIND_EMOTION_MISMATCH\x10\x04\x12\x1f\n\x1b\x46INDING_KIND_UNSAFE_CONTENT\x10\x05*m\n\x0f\x46indingSeverity\x12 \n\x1c\x46INDING_SEVERITY_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x46INDING_SEVERITY_WARNING\x10\x01\x12\x1a\n\x16\x46INDING_SEVERITY_ERROR\x10\x02*\x86\x01\n\x0e\x46indingOutcome\x12\x1f\n\x1b\x46INDING_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n\x14\x46INDING_OUTCOME_KEPT\x10\x01\x12\x1c\n\x18\x46INDING_OUTCOME_REPAIRED\x10\x02\x12\x1b\n\x17\x46INDING_OUTCOME_DROPPED\x10\x03\x32\x8e\x01\n\rAgentsService\x12?\n\x08\x44\x65scribe\x12\x18.luce.v1.DescribeRequest\x1a\x19.luce.v1.DescribeResponse\x12<\n\x07Imagine\x12\x17.luce.v1.ImagineRequest\x1a\x18.luce.v1.ImagineResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'luce.v1.agents_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DESCRIPTORDIMENSION']._serialized_start=2928
-  _globals['_DESCRIPTORDIMENSION']._serialized_end=3191
-  _globals['_DESCRIPTORSOURCE']._serialized_start=3194
-  _globals['_DESCRIPTORSOURCE']._serialized_end=3334
+  _globals['_PROMPT_VOCABULARYENTRY']._loaded_options = None
+  _globals['_PROMPT_VOCABULARYENTRY']._serialized_options = b'8\001'
+  _globals['_DESCRIPTORDIMENSION']._serialized_start=4019
+  _globals['_DESCRIPTORDIMENSION']._serialized_end=4282
+  _globals['_DESCRIPTORSOURCE']._serialized_start=4285
+  _globals['_DESCRIPTORSOURCE']._serialized_end=4425
+  _globals['_AGENTROLE']._serialized_start=4428
+  _globals['_AGENTROLE']._serialized_end=4632
+  _globals['_AGENTMIND']._serialized_start=4634
+  _globals['_AGENTMIND']._serialized_end=4715
+  _globals['_AGENTBASELINE']._serialized_start=4717
+  _globals['_AGENTBASELINE']._serialized_end=4830
+  _globals['_FINDINGKIND']._serialized_start=4833
+  _globals['_FINDINGKIND']._serialized_end=5030
+  _globals['_FINDINGSEVERITY']._serialized_start=5032
+  _globals['_FINDINGSEVERITY']._serialized_end=5141
+  _globals['_FINDINGOUTCOME']._serialized_start=5144
+  _globals['_FINDINGOUTCOME']._serialized_end=5278
   _globals['_DESCRIPTOR']._serialized_start=78
   _globals['_DESCRIPTOR']._serialized_end=326
   _globals['_MUSICTAG']._serialized_start=328
@@ -46,31 +60,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MUSICDESCRIPTION']._serialized_start=461
   _globals['_MUSICDESCRIPTION']._serialized_end=1021
   _globals['_VISUALATTRIBUTES']._serialized_start=1024
-  _globals['_VISUALATTRIBUTES']._serialized_end=1211
-  _globals['_PROMPT']._serialized_start=1213
-  _globals['_PROMPT']._serialized_end=1305
-  _globals['_DESCRIBEREQUEST']._serialized_start=1307
-  _globals['_DESCRIBEREQUEST']._serialized_end=1372
-  _globals['_DESCRIBERESPONSE']._serialized_start=1374
-  _globals['_DESCRIBERESPONSE']._serialized_end=1440
-  _globals['_DESCRIBERESULT']._serialized_start=1442
-  _globals['_DESCRIBERESULT']._serialized_end=1500
-  _globals['_IMAGINEREQUEST']._serialized_start=1502
-  _globals['_IMAGINEREQUEST']._serialized_end=1609
-  _globals['_IMAGINERESPONSE']._serialized_start=1611
-  _globals['_IMAGINERESPONSE']._serialized_end=1662
-  _globals['_PAINTOPTIONS']._serialized_start=1665
-  _globals['_PAINTOPTIONS']._serialized_end=2032
-  _globals['_PAINTREQUEST']._serialized_start=2034
-  _globals['_PAINTREQUEST']._serialized_end=2137
-  _globals['_PICTUREMEASURES']._serialized_start=2140
-  _globals['_PICTUREMEASURES']._serialized_end=2443
-  _globals['_PAINTEDIMAGE']._serialized_start=2446
-  _globals['_PAINTEDIMAGE']._serialized_end=2650
-  _globals['_ANIMATION']._serialized_start=2653
-  _globals['_ANIMATION']._serialized_end=2789
-  _globals['_PAINTRESULT']._serialized_start=2792
-  _globals['_PAINTRESULT']._serialized_end=2925
-  _globals['_AGENTSSERVICE']._serialized_start=3337
-  _globals['_AGENTSSERVICE']._serialized_end=3479
+  _globals['_VISUALATTRIBUTES']._serialized_end=1249
+  _globals['_PROMPT']._serialized_start=1252
+  _globals['_PROMPT']._serialized_end=1483
+  _globals['_PROMPT_VOCABULARYENTRY']._serialized_start=1434
+  _globals['_PROMPT_VOCABULARYENTRY']._serialized_end=1483
+  _globals['_AGENTMINDCHOICE']._serialized_start=1485
+  _globals['_AGENTMINDCHOICE']._serialized_end=1570
+  _globals['_AGENTOPTIONS']._serialized_start=1573
+  _globals['_AGENTOPTIONS']._serialized_end=1741
+  _globals['_AGENTNOTE']._serialized_start=1744
+  _globals['_AGENTNOTE']._serialized_end=1904
+  _globals['_AGENTFINDING']._serialized_start=1907
+  _globals['_AGENTFINDING']._serialized_end=2115
+  _globals['_AGENTREPORT']._serialized_start=2117
+  _globals['_AGENTREPORT']._serialized_end=2206
+  _globals['_DESCRIBEREQUEST']._serialized_start=2208
+  _globals['_DESCRIBEREQUEST']._serialized_end=2273
+  _globals['_DESCRIBERESPONSE']._serialized_start=2275
+  _globals['_DESCRIBERESPONSE']._serialized_end=2341
+  _globals['_DESCRIBERESULT']._serialized_start=2343
+  _globals['_DESCRIBERESULT']._serialized_end=2401
+  _globals['_IMAGINEREQUEST']._serialized_start=2404
+  _globals['_IMAGINEREQUEST']._serialized_end=2567
+  _globals['_IMAGINERESPONSE']._serialized_start=2569
+  _globals['_IMAGINERESPONSE']._serialized_end=2658
+  _globals['_PAINTOPTIONS']._serialized_start=2661
+  _globals['_PAINTOPTIONS']._serialized_end=3028
+  _globals['_PAINTREQUEST']._serialized_start=3031
+  _globals['_PAINTREQUEST']._serialized_end=3190
+  _globals['_PICTUREMEASURES']._serialized_start=3193
+  _globals['_PICTUREMEASURES']._serialized_end=3496
+  _globals['_PAINTEDIMAGE']._serialized_start=3499
+  _globals['_PAINTEDIMAGE']._serialized_end=3703
+  _globals['_ANIMATION']._serialized_start=3706
+  _globals['_ANIMATION']._serialized_end=3842
+  _globals['_PAINTRESULT']._serialized_start=3845
+  _globals['_PAINTRESULT']._serialized_end=4016
+  _globals['_AGENTSSERVICE']._serialized_start=5281
+  _globals['_AGENTSSERVICE']._serialized_end=5423
 # @@protoc_insertion_point(module_scope)

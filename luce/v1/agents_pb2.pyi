@@ -73,6 +73,164 @@ DESCRIPTOR_SOURCE_TEXT: DescriptorSource.ValueType  # 3
 """Read from words about the piece."""
 Global___DescriptorSource: _TypeAlias = DescriptorSource  # noqa: Y015
 
+class _AgentRole:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AgentRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AgentRole.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    AGENT_ROLE_UNSPECIFIED: _AgentRole.ValueType  # 0
+    AGENT_ROLE_SCENE: _AgentRole.ValueType  # 1
+    """Where and when, who or what is there."""
+    AGENT_ROLE_VERB: _AgentRole.ValueType  # 2
+    """How it moves."""
+    AGENT_ROLE_STYLE: _AgentRole.ValueType  # 3
+    """Rendering, texture, words of mood."""
+    AGENT_ROLE_COLOUR: _AgentRole.ValueType  # 4
+    """Palette and light."""
+    AGENT_ROLE_COMPOSITION: _AgentRole.ValueType  # 5
+    """Framing and viewpoint."""
+    AGENT_ROLE_VALIDATOR: _AgentRole.ValueType  # 6
+    """Finds what is wrong with the others' choices."""
+    AGENT_ROLE_PROMPT: _AgentRole.ValueType  # 7
+    """Puts them into words."""
+
+class AgentRole(_AgentRole, metaclass=_AgentRoleEnumTypeWrapper):
+    """Who has a say in a picture."""
+
+AGENT_ROLE_UNSPECIFIED: AgentRole.ValueType  # 0
+AGENT_ROLE_SCENE: AgentRole.ValueType  # 1
+"""Where and when, who or what is there."""
+AGENT_ROLE_VERB: AgentRole.ValueType  # 2
+"""How it moves."""
+AGENT_ROLE_STYLE: AgentRole.ValueType  # 3
+"""Rendering, texture, words of mood."""
+AGENT_ROLE_COLOUR: AgentRole.ValueType  # 4
+"""Palette and light."""
+AGENT_ROLE_COMPOSITION: AgentRole.ValueType  # 5
+"""Framing and viewpoint."""
+AGENT_ROLE_VALIDATOR: AgentRole.ValueType  # 6
+"""Finds what is wrong with the others' choices."""
+AGENT_ROLE_PROMPT: AgentRole.ValueType  # 7
+"""Puts them into words."""
+Global___AgentRole: _TypeAlias = AgentRole  # noqa: Y015
+
+class _AgentMind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AgentMindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AgentMind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    AGENT_MIND_UNSPECIFIED: _AgentMind.ValueType  # 0
+    AGENT_MIND_RULES: _AgentMind.ValueType  # 1
+    """Lexicons, emotion and chance: the same seed, the same thought."""
+    AGENT_MIND_LLM: _AgentMind.ValueType  # 2
+    """The language model that the server is set up with; rules where it fails."""
+
+class AgentMind(_AgentMind, metaclass=_AgentMindEnumTypeWrapper):
+    """What an agent thinks with."""
+
+AGENT_MIND_UNSPECIFIED: AgentMind.ValueType  # 0
+AGENT_MIND_RULES: AgentMind.ValueType  # 1
+"""Lexicons, emotion and chance: the same seed, the same thought."""
+AGENT_MIND_LLM: AgentMind.ValueType  # 2
+"""The language model that the server is set up with; rules where it fails."""
+Global___AgentMind: _TypeAlias = AgentMind  # noqa: Y015
+
+class _AgentBaseline:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AgentBaselineEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AgentBaseline.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    AGENT_BASELINE_UNSPECIFIED: _AgentBaseline.ValueType  # 0
+    AGENT_BASELINE_CAPTION_ONLY: _AgentBaseline.ValueType  # 1
+    """The caption of the music is the prompt."""
+    AGENT_BASELINE_SINGLE_AGENT: _AgentBaseline.ValueType  # 2
+    """One agent writes prompts from the caption and the emotion: no attributes apart, no validator."""
+
+class AgentBaseline(_AgentBaseline, metaclass=_AgentBaselineEnumTypeWrapper):
+    """What to compare the agents with."""
+
+AGENT_BASELINE_UNSPECIFIED: AgentBaseline.ValueType  # 0
+AGENT_BASELINE_CAPTION_ONLY: AgentBaseline.ValueType  # 1
+"""The caption of the music is the prompt."""
+AGENT_BASELINE_SINGLE_AGENT: AgentBaseline.ValueType  # 2
+"""One agent writes prompts from the caption and the emotion: no attributes apart, no validator."""
+Global___AgentBaseline: _TypeAlias = AgentBaseline  # noqa: Y015
+
+class _FindingKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FindingKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FindingKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FINDING_KIND_UNSPECIFIED: _FindingKind.ValueType  # 0
+    FINDING_KIND_REDUNDANCY: _FindingKind.ValueType  # 1
+    """The same is said twice."""
+    FINDING_KIND_FORMAT: _FindingKind.ValueType  # 2
+    """Words that do not belong into a prompt, or too many."""
+    FINDING_KIND_CONTRADICTION: _FindingKind.ValueType  # 3
+    """Two attributes that cannot both be seen."""
+    FINDING_KIND_EMOTION_MISMATCH: _FindingKind.ValueType  # 4
+    """Words whose emotion is not the music's."""
+    FINDING_KIND_UNSAFE_CONTENT: _FindingKind.ValueType  # 5
+
+class FindingKind(_FindingKind, metaclass=_FindingKindEnumTypeWrapper): ...
+
+FINDING_KIND_UNSPECIFIED: FindingKind.ValueType  # 0
+FINDING_KIND_REDUNDANCY: FindingKind.ValueType  # 1
+"""The same is said twice."""
+FINDING_KIND_FORMAT: FindingKind.ValueType  # 2
+"""Words that do not belong into a prompt, or too many."""
+FINDING_KIND_CONTRADICTION: FindingKind.ValueType  # 3
+"""Two attributes that cannot both be seen."""
+FINDING_KIND_EMOTION_MISMATCH: FindingKind.ValueType  # 4
+"""Words whose emotion is not the music's."""
+FINDING_KIND_UNSAFE_CONTENT: FindingKind.ValueType  # 5
+Global___FindingKind: _TypeAlias = FindingKind  # noqa: Y015
+
+class _FindingSeverity:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FindingSeverityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FindingSeverity.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FINDING_SEVERITY_UNSPECIFIED: _FindingSeverity.ValueType  # 0
+    FINDING_SEVERITY_WARNING: _FindingSeverity.ValueType  # 1
+    """Told, and left as it is."""
+    FINDING_SEVERITY_ERROR: _FindingSeverity.ValueType  # 2
+    """Repaired once by the agent concerned, else dropped."""
+
+class FindingSeverity(_FindingSeverity, metaclass=_FindingSeverityEnumTypeWrapper): ...
+
+FINDING_SEVERITY_UNSPECIFIED: FindingSeverity.ValueType  # 0
+FINDING_SEVERITY_WARNING: FindingSeverity.ValueType  # 1
+"""Told, and left as it is."""
+FINDING_SEVERITY_ERROR: FindingSeverity.ValueType  # 2
+"""Repaired once by the agent concerned, else dropped."""
+Global___FindingSeverity: _TypeAlias = FindingSeverity  # noqa: Y015
+
+class _FindingOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FindingOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FindingOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FINDING_OUTCOME_UNSPECIFIED: _FindingOutcome.ValueType  # 0
+    FINDING_OUTCOME_KEPT: _FindingOutcome.ValueType  # 1
+    FINDING_OUTCOME_REPAIRED: _FindingOutcome.ValueType  # 2
+    FINDING_OUTCOME_DROPPED: _FindingOutcome.ValueType  # 3
+
+class FindingOutcome(_FindingOutcome, metaclass=_FindingOutcomeEnumTypeWrapper):
+    """What became of a finding."""
+
+FINDING_OUTCOME_UNSPECIFIED: FindingOutcome.ValueType  # 0
+FINDING_OUTCOME_KEPT: FindingOutcome.ValueType  # 1
+FINDING_OUTCOME_REPAIRED: FindingOutcome.ValueType  # 2
+FINDING_OUTCOME_DROPPED: FindingOutcome.ValueType  # 3
+Global___FindingOutcome: _TypeAlias = FindingOutcome  # noqa: Y015
+
 @_typing.final
 class Descriptor(_message.Message):
     """One dimension of a piece of music."""
@@ -314,6 +472,8 @@ class VisualAttributes(_message.Message):
     TIME_OF_DAY_FIELD_NUMBER: _builtins.int
     COMPOSITION_FIELD_NUMBER: _builtins.int
     MOOD_FIELD_NUMBER: _builtins.int
+    TEXTURE_FIELD_NUMBER: _builtins.int
+    ICONOGRAPHY_FIELD_NUMBER: _builtins.int
     scene: _builtins.str
     subject: _builtins.str
     verb: _builtins.str
@@ -325,6 +485,10 @@ class VisualAttributes(_message.Message):
     composition: _builtins.str
     mood: _builtins.str
     """Adjective of mood."""
+    texture: _builtins.str
+    """Of the surface, as the style has it."""
+    iconography: _builtins.str
+    """What stands where, and for what."""
     def __init__(
         self,
         *,
@@ -338,10 +502,12 @@ class VisualAttributes(_message.Message):
         time_of_day: _builtins.str = ...,
         composition: _builtins.str = ...,
         mood: _builtins.str = ...,
+        texture: _builtins.str = ...,
+        iconography: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["composition", b"composition", "lighting", b"lighting", "mood", b"mood", "palette", b"palette", "scene", b"scene", "style", b"style", "subject", b"subject", "time_of_day", b"time_of_day", "verb", b"verb", "weather", b"weather"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["composition", b"composition", "iconography", b"iconography", "lighting", b"lighting", "mood", b"mood", "palette", b"palette", "scene", b"scene", "style", b"style", "subject", b"subject", "texture", b"texture", "time_of_day", b"time_of_day", "verb", b"verb", "weather", b"weather"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -353,29 +519,240 @@ class Prompt(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class VocabularyEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     TEXT_FIELD_NUMBER: _builtins.int
     NEGATIVE_TEXT_FIELD_NUMBER: _builtins.int
     ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    EMOTION_FIELD_NUMBER: _builtins.int
+    VOCABULARY_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """What the picture should show."""
     negative_text: _builtins.str
     """What it should not show."""
     @_builtins.property
     def attributes(self) -> Global___VisualAttributes: ...
+    @_builtins.property
+    def emotion(self) -> _emotion_pb2.Emotion:
+        """How it feels, foretold from its words."""
+
+    @_builtins.property
+    def vocabulary(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Kind to name of each attribute in the vocabulary of pictures, such as "palette" to "amber"; with `scene` and `style`
+        among them, the categories of the picture.
+        """
+
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         negative_text: _builtins.str = ...,
         attributes: Global___VisualAttributes | None = ...,
+        emotion: _emotion_pb2.Emotion | None = ...,
+        vocabulary: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "emotion", b"emotion"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "negative_text", b"negative_text", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "emotion", b"emotion", "negative_text", b"negative_text", "text", b"text", "vocabulary", b"vocabulary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Prompt: _TypeAlias = Prompt  # noqa: Y015
+
+@_typing.final
+class AgentMindChoice(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLE_FIELD_NUMBER: _builtins.int
+    MIND_FIELD_NUMBER: _builtins.int
+    role: Global___AgentRole.ValueType
+    mind: Global___AgentMind.ValueType
+    def __init__(
+        self,
+        *,
+        role: Global___AgentRole.ValueType = ...,
+        mind: Global___AgentMind.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mind", b"mind", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentMindChoice: _TypeAlias = AgentMindChoice  # noqa: Y015
+
+@_typing.final
+class AgentOptions(_message.Message):
+    """Which agents have a say, and how they think. Left out: all of them, as the server is set up."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WITHOUT_FIELD_NUMBER: _builtins.int
+    BASELINE_FIELD_NUMBER: _builtins.int
+    MIND_FIELD_NUMBER: _builtins.int
+    MINDS_FIELD_NUMBER: _builtins.int
+    baseline: Global___AgentBaseline.ValueType
+    """In place of the agents; goes without `without`."""
+    mind: Global___AgentMind.ValueType
+    """Of every agent; left out: as the server is set up."""
+    @_builtins.property
+    def without(self) -> _containers.RepeatedScalarFieldContainer[Global___AgentRole.ValueType]:
+        """These keep silent: what they would choose stays at the vocabulary's plain default, the same in every prompt."""
+
+    @_builtins.property
+    def minds(self) -> _containers.RepeatedCompositeFieldContainer[Global___AgentMindChoice]:
+        """Of single agents; goes before `mind`."""
+
+    def __init__(
+        self,
+        *,
+        without: _abc.Iterable[Global___AgentRole.ValueType] | None = ...,
+        baseline: Global___AgentBaseline.ValueType = ...,
+        mind: Global___AgentMind.ValueType = ...,
+        minds: _abc.Iterable[Global___AgentMindChoice] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "mind", b"mind", "minds", b"minds", "without", b"without"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentOptions: _TypeAlias = AgentOptions  # noqa: Y015
+
+@_typing.final
+class AgentNote(_message.Message):
+    """What an agent wrote on the blackboard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    MIND_FIELD_NUMBER: _builtins.int
+    ROUND_FIELD_NUMBER: _builtins.int
+    PROMPT_FIELD_NUMBER: _builtins.int
+    TOPIC_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    author: Global___AgentRole.ValueType
+    """Who wrote it."""
+    mind: Global___AgentMind.ValueType
+    """What it thought with."""
+    round: _builtins.int
+    """1: the first thoughts, 2: repairs, 3: the prompts."""
+    prompt: _builtins.int
+    """Which prompt it is about, from 1; 0: all of them."""
+    topic: _builtins.str
+    """Such as "scene", "palette" or "mind"."""
+    words: _builtins.str
+    @_builtins.property
+    def evidence(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why: what in the music, in the text or in the way of thinking led to it."""
+
+    def __init__(
+        self,
+        *,
+        author: Global___AgentRole.ValueType = ...,
+        mind: Global___AgentMind.ValueType = ...,
+        round: _builtins.int = ...,
+        prompt: _builtins.int = ...,
+        topic: _builtins.str = ...,
+        words: _builtins.str = ...,
+        evidence: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "evidence", b"evidence", "mind", b"mind", "prompt", b"prompt", "round", b"round", "topic", b"topic", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentNote: _TypeAlias = AgentNote  # noqa: Y015
+
+@_typing.final
+class AgentFinding(_message.Message):
+    """One thing that the validator found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    ATTRIBUTE_FIELD_NUMBER: _builtins.int
+    PROMPT_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    SUGGESTION_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    kind: Global___FindingKind.ValueType
+    severity: Global___FindingSeverity.ValueType
+    attribute: _builtins.str
+    """Such as "light"."""
+    prompt: _builtins.int
+    """Which prompt, from 1."""
+    message: _builtins.str
+    suggestion: _builtins.str
+    """A repair that would do; empty where none is known."""
+    outcome: Global___FindingOutcome.ValueType
+    def __init__(
+        self,
+        *,
+        kind: Global___FindingKind.ValueType = ...,
+        severity: Global___FindingSeverity.ValueType = ...,
+        attribute: _builtins.str = ...,
+        prompt: _builtins.int = ...,
+        message: _builtins.str = ...,
+        suggestion: _builtins.str = ...,
+        outcome: Global___FindingOutcome.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute", b"attribute", "kind", b"kind", "message", b"message", "outcome", b"outcome", "prompt", b"prompt", "severity", b"severity", "suggestion", b"suggestion"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentFinding: _TypeAlias = AgentFinding  # noqa: Y015
+
+@_typing.final
+class AgentReport(_message.Message):
+    """How prompts came to be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOTES_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AgentNote]:
+        """In the order in which they were written."""
+
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___AgentFinding]: ...
+    def __init__(
+        self,
+        *,
+        notes: _abc.Iterable[Global___AgentNote] | None = ...,
+        findings: _abc.Iterable[Global___AgentFinding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "notes", b"notes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentReport: _TypeAlias = AgentReport  # noqa: Y015
 
 @_typing.final
 class DescribeRequest(_message.Message):
@@ -451,14 +828,20 @@ class ImagineRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    AGENTS_FIELD_NUMBER: _builtins.int
+    EXPLAIN_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The user's own words: the concept, which the music colours and never replaces. At most 1000 characters."""
     count: _builtins.int
     """How many prompts, 1..8."""
     seed: _builtins.int
     """Same description, text and seed: same prompts."""
+    explain: _builtins.bool
+    """Answer with the report as well."""
     @_builtins.property
     def description(self) -> Global___MusicDescription: ...
+    @_builtins.property
+    def agents(self) -> Global___AgentOptions: ...
     def __init__(
         self,
         *,
@@ -466,10 +849,12 @@ class ImagineRequest(_message.Message):
         text: _builtins.str = ...,
         count: _builtins.int = ...,
         seed: _builtins.int = ...,
+        agents: Global___AgentOptions | None = ...,
+        explain: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["description", b"description"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "description", b"description"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "description", b"description", "seed", b"seed", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "count", b"count", "description", b"description", "explain", b"explain", "seed", b"seed", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -480,16 +865,22 @@ class ImagineResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PROMPTS_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def prompts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Prompt]: ...
+    @_builtins.property
+    def report(self) -> Global___AgentReport:
+        """Only where it was asked for."""
+
     def __init__(
         self,
         *,
         prompts: _abc.Iterable[Global___Prompt] | None = ...,
+        report: Global___AgentReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["prompts", b"prompts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prompts", b"prompts", "report", b"report"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -603,24 +994,32 @@ class PaintRequest(_message.Message):
     AUDIO_FIELD_NUMBER: _builtins.int
     PROMPT_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    AGENTS_FIELD_NUMBER: _builtins.int
+    EXPLAIN_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """The user's own words. At most 1000 characters."""
+    explain: _builtins.bool
+    """Tell in the result how the prompts came to be."""
     @_builtins.property
     def audio(self) -> _media_pb2.BlobRef:
         """Audio or MIDI to listen to. May be left out where `prompt` is given."""
 
     @_builtins.property
     def options(self) -> Global___PaintOptions: ...
+    @_builtins.property
+    def agents(self) -> Global___AgentOptions: ...
     def __init__(
         self,
         *,
         audio: _media_pb2.BlobRef | None = ...,
         prompt: _builtins.str = ...,
         options: Global___PaintOptions | None = ...,
+        agents: Global___AgentOptions | None = ...,
+        explain: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "options", b"options"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "audio", b"audio", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "options", b"options", "prompt", b"prompt"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "audio", b"audio", "explain", b"explain", "options", b"options", "prompt", b"prompt"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -788,6 +1187,7 @@ class PaintResult(_message.Message):
     IMAGES_FIELD_NUMBER: _builtins.int
     MUSIC_FIELD_NUMBER: _builtins.int
     ANIMATION_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___PaintedImage]:
         """With `frames`: the key pictures."""
@@ -800,16 +1200,21 @@ class PaintResult(_message.Message):
     def animation(self) -> Global___Animation:
         """Where `frames` were asked for."""
 
+    @_builtins.property
+    def report(self) -> Global___AgentReport:
+        """How the prompts came to be, where it was asked for."""
+
     def __init__(
         self,
         *,
         images: _abc.Iterable[Global___PaintedImage] | None = ...,
         music: Global___MusicDescription | None = ...,
         animation: Global___Animation | None = ...,
+        report: Global___AgentReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["animation", b"animation", "music", b"music"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["animation", b"animation", "music", b"music", "report", b"report"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["animation", b"animation", "images", b"images", "music", b"music"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["animation", b"animation", "images", b"images", "music", b"music", "report", b"report"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
