@@ -8,7 +8,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
 from types import TracebackType
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from luce.errors import MalformedMedia, PayloadTooLarge, ResourceExhausted, Unav
 from luce.server.media import framing
 from luce.server.media.audio import SAMPLE_RATE, Audio, AudioProbe
 from luce.server.media.settings import MediaSettings
+from luce.server.media.video import Video, VideoProbe
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +71,13 @@ class _Worker:
             for part in framing.pack(header, payload):
                 self._requests.write(part)
             await self._requests.drain()
+        except ConnectionError as error:
+            raise _Crashed(str(error)) from error
+        return await self.receive()
+
+    async def receive(self) -> tuple[dict[str, Any], bytes]:
+        """The next answer of an operation that has several. Raises as `call`."""
+        try:
             head, body = framing.unpack_prefix(await self._answers.readexactly(framing.PREFIX.size))
             answer: dict[str, Any] = json.loads(await self._answers.readexactly(head))
             return answer, await self._answers.readexactly(body)
@@ -150,10 +159,64 @@ class MediaDecoder:
         answer, payload = await self._call("audio", data, field, limit, sample_rate=sample_rate)
         return Audio(samples=np.frombuffer(payload, np.float32), **answer)
 
+    async def audio_blocks(
+        self, data: bytes, *, sample_rate: int = SAMPLE_RATE, field: str = "audio"
+    ) -> AsyncGenerator[NDArray[np.float32], None]:
+        """The samples of `audio`, each block (n,) as soon as it is decoded.
+
+        The process waits for whoever takes the blocks, so that no more of a file than a block or two is ever held, and
+        is held until the end: close the generator. Time between blocks does not count against the limit of a file.
+
+        Raises:
+            The errors of `audio`; some may come after blocks.
+        """
+        left = limit = self.settings.decode_timeout_s
+        header = self._header("blocks", field, limit, sample_rate=sample_rate)
+        for attempt in (1, 2):
+            begun = False
+            try:
+                async with self._worker() as worker:
+                    started = time.monotonic()
+                    async with asyncio.timeout(left):
+                        answer, payload = await worker.call(header, data)
+                    while answer.get("more"):
+                        left -= time.monotonic() - started
+                        begun = True
+                        yield np.frombuffer(payload, np.float32)
+                        started = time.monotonic()
+                        async with asyncio.timeout(max(left, 0.0)):
+                            answer, payload = await worker.receive()
+                _told(answer)
+                return
+            except TimeoutError as error:
+                raise _too_slow(field, limit) from error
+            except _Crashed as error:
+                self._note_crash(attempt, field, len(data), error)
+                if begun or attempt == 2:
+                    raise MalformedMedia(f"{field} does not decode: the decoder crashed", field=field) from error
+
     async def image(self, data: bytes, *, field: str = "image") -> NDArray[np.uint8]:
         """`image.decode` in a decoder process; errors as in `audio`."""
         answer, payload = await self._call("image", data, field, self.settings.decode_timeout_s)
         return np.frombuffer(payload, np.uint8).reshape(answer["shape"])
+
+    async def probe_video(self, data: bytes, *, field: str = "media") -> VideoProbe:
+        """`video.probe` in a decoder process; the same errors, and those of `audio`."""
+        answer, _ = await self._call("probe_video", data, field, self.settings.probe_timeout_s)
+        return VideoProbe(**answer)
+
+    async def video(self, data: bytes, *, field: str = "media") -> Video:
+        """`video.decode` in a decoder process; the same errors, and those of `audio`."""
+        answer, payload = await self._call("video", data, field, self.settings.video_timeout_s)
+        frames = np.frombuffer(payload, np.uint8).reshape(answer.pop("shape"))
+        times, cuts = tuple(answer.pop("times_s")), tuple(answer.pop("cuts_s"))
+        return Video(frames=frames, times_s=times, cuts_s=cuts, **answer)
+
+    async def mux(self, data: bytes, pcm: NDArray[np.int16], sample_rate: int, *, field: str = "media") -> bytes:
+        """`muxing.mux` in a decoder process; the same errors, and those of `audio`."""
+        told = {"sample_rate": sample_rate, "video_bytes": len(data)}
+        _, payload = await self._call("mux", data + pcm.tobytes(), field, self.settings.video_timeout_s, **told)
+        return payload
 
     def _header(self, operation: str, field: str, limit_s: float, **more: Any) -> dict[str, Any]:
         return {
@@ -175,19 +238,17 @@ class MediaDecoder:
                     answer, payload = await worker.call(header, data)
                 break
             except TimeoutError as error:
-                raise PayloadTooLarge(
-                    f"{field} takes longer than {limit_s:g} s to decode", field=field, limit=f"{limit_s:g} s"
-                ) from error
+                raise _too_slow(field, limit_s) from error
             except _Crashed as error:
-                _log.warning("a media decoder process crashed (attempt %d, %s of %d bytes)", attempt, field, len(data))
-                if self._closed:
-                    raise Unavailable("the media decoder is closed") from error
+                self._note_crash(attempt, field, len(data), error)
                 if attempt == 2:
                     raise MalformedMedia(f"{field} does not decode: the decoder crashed", field=field) from error
-        if "error" in answer:
-            told = dict(answer["error"])
-            raise error_for_code(told.pop("code"))(told.pop("message"), **told)
-        return answer, payload
+        return _told(answer), payload
+
+    def _note_crash(self, attempt: int, field: str, size: int, error: _Crashed) -> None:
+        _log.warning("a media decoder process crashed (attempt %d, %s of %d bytes)", attempt, field, size)
+        if self._closed:
+            raise Unavailable("the media decoder is closed") from error
 
     @contextlib.asynccontextmanager
     async def _worker(self) -> AsyncIterator[_Worker]:
@@ -238,3 +299,15 @@ class MediaDecoder:
             await worker.kill()
             raise
         return worker
+
+
+def _told(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer. Raises the error where it tells of one."""
+    if "error" in answer:
+        told = dict(answer["error"])
+        raise error_for_code(told.pop("code"))(told.pop("message"), **told)
+    return answer
+
+
+def _too_slow(field: str, limit_s: float) -> PayloadTooLarge:
+    return PayloadTooLarge(f"{field} takes longer than {limit_s:g} s to decode", field=field, limit=f"{limit_s:g} s")

@@ -20,6 +20,8 @@ from luce.server.music.tempo import TempoEstimate
 
 #: Share of a peak frame's energy at spectral peaks below which a frame does not count as sounding for the key.
 _NOTHING = 1e-6
+#: Samples that are analysed at a time: twenty seconds.
+PIECE_SAMPLES = 20 * spectra.SAMPLE_RATE
 
 
 @dataclass(frozen=True)
@@ -59,59 +61,96 @@ class MusicAnalysis:
         return music_rows(self.descriptors, self.notes, self.seconds)
 
 
+class Analyzer:
+    """Analyses a recording that comes in pieces.
+
+    Only features a frame are kept, about 0.7 MB a minute. How the samples are cut
+    changes the last bits at most.
+    """
+
+    def __init__(self) -> None:
+        self._loudness = loudness.LoudnessMeter()
+        self._short = spectra.FrameStream(onsets.ONSET_FFT, onsets.ONSET_HOP)
+        self._long = spectra.FrameStream(pitch.PEAK_FFT, pitch.PEAK_HOP)
+        self._levels: list[spectra.FloatArray] = []
+        self._timbres: list[timbre.Timbre] = []
+        self._peaks: list[pitch.Peaks] = []
+        self._samples = 0
+
+    def feed(self, samples: spectra.FloatArray) -> None:
+        """Take the next samples, (n,) float32 at 22050 Hz, finite."""
+        self._samples += samples.size
+        self._loudness.feed(samples)
+        self._keep(self._short.feed(samples), self._long.feed(samples))
+
+    def finish(self, notes: Notes | None = None) -> MusicAnalysis:
+        """Analyse what came, at least one sample.
+
+        With the transcribed notes the tempo is found in more music and its level is surer; without them there is no
+        metre.
+        """
+        self._keep(self._short.finish(), self._long.finish())
+        powers, loud = self._loudness.powers(), self._loudness.loudness()
+        envelope = onsets.onset_envelope(np.concatenate(self._levels))
+        onset_times, onset_heights = onsets.pick_onsets(envelope)
+        # The descriptors hold the signal's own tempo, which their model was trained on.
+        beat = tempo.estimate_tempo(envelope)
+        peaks = pitch.Peaks.joined(self._peaks)
+        deviation, agreement = pitch.tuning(peaks)
+        salience = pitch.semitone_salience(peaks, deviation)
+        chroma, lowest = pitch.chroma(salience), pitch.lowest_notes(salience)
+        sounding = peaks.tonal_share > _NOTHING
+        tonal = float(peaks.tonal_share[sounding].mean()) if sounding.any() else 0.0
+        tracks = descriptors.Tracks(
+            seconds=self._samples / spectra.SAMPLE_RATE,
+            block_powers=powers,
+            integrated_lufs=loud.integrated_lufs,
+            timbre=timbre.Timbre.joined(self._timbres),
+            envelope=envelope,
+            onset_times=onset_times,
+            onset_heights=onset_heights,
+            tempo=beat,
+            salience=salience,
+            chroma=chroma,
+            lowest_notes=lowest,
+            roughness=pitch.roughness(peaks),
+            tonal_share=peaks.tonal_share,
+            tuning_agreement=agreement,
+        )
+        silent = bool(np.all(loudness.lufs(powers) <= SILENCE_LUFS))
+        felt, metre = (beat, NO_METRE) if notes is None or silent else rhythm.estimate_rhythm(envelope, notes)
+        return MusicAnalysis(
+            seconds=tracks.seconds,
+            silent=silent,
+            tempo=felt,
+            key=key.estimate_key(chroma, lowest, agreement, tonal),
+            metre=metre,
+            loudness=loud,
+            onset_times=onset_times,
+            notes=notes,
+            descriptors=descriptors.describe(tracks),
+        )
+
+    def _keep(self, short: spectra.FloatArray, long: spectra.FloatArray) -> None:
+        if len(short):
+            self._levels.append(onsets.levels_of(short))
+            self._timbres.append(timbre.timbre_of(short))
+        if len(long):
+            self._peaks.append(pitch.peaks_of(long))
+
+
 def analyze(
     samples: npt.NDArray[Any], sample_rate: int = spectra.SAMPLE_RATE, notes: Notes | None = None
 ) -> MusicAnalysis:
-    """Analyse mono samples in [-1, 1] at 22050 Hz.
+    """Analyse mono samples in [-1, 1] at 22050 Hz, as :class:`Analyzer` does.
 
-    With the transcribed notes the tempo is found in more music and its level is surer; without them there is no metre.
-
-    Spectra are taken block by block and only features a frame are kept: about 1 MB a minute beside the samples.
     Raises :class:`luce.errors.InvalidArgument` for another rate or shape, no samples, or values that are not finite.
     """
     if sample_rate != spectra.SAMPLE_RATE:
         message = f"sample_rate must be {spectra.SAMPLE_RATE} Hz, got {sample_rate}"
         raise InvalidArgument(message, field="sample_rate", limit=str(spectra.SAMPLE_RATE))
     signal = spectra.as_mono(samples)
-    powers = loudness.block_powers(signal)
-    loud = loudness.measure(signal, powers)
-    envelope = onsets.onset_envelope(onsets.band_levels(signal))
-    onset_times, onset_heights = onsets.pick_onsets(envelope)
-    # The descriptors hold the signal's own tempo, which their model was trained on.
-    beat = tempo.estimate_tempo(envelope)
-    peaks = pitch.spectral_peaks(signal)
-    deviation, agreement = pitch.tuning(peaks)
-    salience = pitch.semitone_salience(peaks, deviation)
-    chroma, lowest = pitch.chroma(salience), pitch.lowest_notes(salience)
-    sounding = peaks.tonal_share > _NOTHING
-    tonal = float(peaks.tonal_share[sounding].mean()) if sounding.any() else 0.0
-    tracks = descriptors.Tracks(
-        seconds=descriptors.seconds_of(signal),
-        block_powers=powers,
-        integrated_lufs=loud.integrated_lufs,
-        timbre=timbre.timbre(signal),
-        envelope=envelope,
-        onset_times=onset_times,
-        onset_heights=onset_heights,
-        tempo=beat,
-        salience=salience,
-        chroma=chroma,
-        lowest_notes=lowest,
-        roughness=pitch.roughness(peaks),
-        tonal_share=peaks.tonal_share,
-        tuning_agreement=agreement,
-    )
-    silent = bool(np.all(loudness.lufs(powers) <= SILENCE_LUFS))
-    curve = descriptors.describe(tracks)
-    felt, metre = (beat, NO_METRE) if notes is None or silent else rhythm.estimate_rhythm(envelope, notes)
-    return MusicAnalysis(
-        seconds=tracks.seconds,
-        silent=silent,
-        tempo=felt,
-        key=key.estimate_key(chroma, lowest, agreement, tonal),
-        metre=metre,
-        loudness=loud,
-        onset_times=onset_times,
-        notes=notes,
-        descriptors=curve,
-    )
+    analyzer = Analyzer()
+    for start in range(0, signal.size, PIECE_SAMPLES):
+        analyzer.feed(signal[start : start + PIECE_SAMPLES])
+    return analyzer.finish(notes)

@@ -15,7 +15,7 @@ from luce.server.music.key import correlations, normalised
 from luce.server.music.loudness import BLOCK_HOP_SECONDS, SILENCE_LUFS, lufs
 from luce.server.music.onsets import ONSET_FRAMES_PER_SECOND
 from luce.server.music.pitch import LOWEST_NOTE, NOTE_COUNT, PEAK_FRAMES_PER_SECOND
-from luce.server.music.spectra import SAMPLE_RATE, FloatArray
+from luce.server.music.spectra import FloatArray
 from luce.server.music.tempo import TempoEstimate, pulse
 from luce.server.music.timbre import Timbre
 
@@ -253,8 +253,3 @@ def _change(chroma: FloatArray) -> float:
         return 0.0
     dots = (groups[:-1] * groups[1:]).sum(axis=1)[valid] / (norms[:-1] * norms[1:])[valid]
     return float(1 - dots.mean())
-
-
-def seconds_of(samples: FloatArray) -> float:
-    """Duration of mono samples at 22050 Hz."""
-    return samples.size / SAMPLE_RATE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.ndimage
 
-from luce.server.music.spectra import SAMPLE_RATE, FloatArray, frame_count, magnitude_blocks, mel_filters
+from luce.server.music.spectra import SAMPLE_RATE, FloatArray, magnitude_blocks, mel_filters
 
 #: Frames of 2048 samples every 512 samples: 43.07 a second.
 ONSET_FFT = 2048
@@ -23,14 +23,16 @@ _LARGEST_RISE_DB = 20.0
 _LEAST_RISE_DB = 1.2
 
 
+def levels_of(magnitude: FloatArray) -> FloatArray:
+    """Levels of 40 mel bands in dB of full scale, (T, 40) float32, of magnitudes (T, 1025)."""
+    power = np.square(magnitude) @ mel_filters(_BANDS, ONSET_FFT, _LOW_HZ, _HIGH_HZ)
+    levels: FloatArray = 10 * np.log10(np.maximum(power, np.float32(1e-12)))
+    return levels
+
+
 def band_levels(samples: FloatArray) -> FloatArray:
     """Levels of 40 mel bands in dB of full scale, (T, 40) float32, at 43.07 frames a second."""
-    filters = mel_filters(_BANDS, ONSET_FFT, _LOW_HZ, _HIGH_HZ)
-    levels = np.empty((frame_count(samples.size, ONSET_HOP), _BANDS), np.float32)
-    for first, magnitude in magnitude_blocks(samples, ONSET_FFT, ONSET_HOP):
-        power = np.square(magnitude) @ filters
-        levels[first : first + len(power)] = 10 * np.log10(np.maximum(power, 1e-12))
-    return levels
+    return np.concatenate([levels_of(part) for part in magnitude_blocks(samples, ONSET_FFT, ONSET_HOP)])
 
 
 def onset_envelope(levels: FloatArray) -> FloatArray:

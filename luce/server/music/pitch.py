@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
+import scipy.ndimage
 
-from luce.server.music.spectra import SAMPLE_RATE, FloatArray, frame_count, magnitude_blocks
+from luce.server.music.spectra import SAMPLE_RATE, FloatArray, magnitude_blocks
 
 #: Frames of 8192 samples (2.7 Hz a bin) every 2048 samples (93 ms).
 PEAK_FFT = 8192
@@ -44,44 +46,53 @@ class Peaks:
     amplitude: FloatArray
     tonal_share: FloatArray
 
+    @classmethod
+    def joined(cls, parts: Sequence[Peaks]) -> Peaks:
+        """Stretches of one signal one after the other, without what is too soft beside its loudest peak."""
+        frequency, amplitude, share = (
+            np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)
+        )
+        amplitude[amplitude < _RELATIVE_FLOOR * amplitude.max(initial=0.0)] = 0
+        frequency[amplitude == 0] = 0
+        return cls(frequency, amplitude, share)
+
 
 def spectral_peaks(samples: FloatArray) -> Peaks:
     """Find the prominent peaks between 50 Hz and 5 kHz, with parabolic interpolation of the log magnitude."""
-    total = frame_count(samples.size, PEAK_HOP)
+    return Peaks.joined([peaks_of(part) for part in magnitude_blocks(samples, PEAK_FFT, PEAK_HOP)])
+
+
+def peaks_of(magnitude: FloatArray) -> Peaks:
+    """The prominent peaks of frames by their magnitudes (T, 4097), however soft."""
+    total = len(magnitude)
     frequency = np.zeros((total, PEAK_COUNT), np.float32)
     amplitude = np.zeros((total, PEAK_COUNT), np.float32)
-    share = np.zeros(total, np.float32)
     low, high = (round(hertz * PEAK_FFT / SAMPLE_RATE) for hertz in (_LOW_HZ, _HIGH_HZ))
-    for first, magnitude in magnitude_blocks(samples, PEAK_FFT, PEAK_HOP):
-        rows = slice(first, first + len(magnitude))
-        band = magnitude[:, low - 1 : high + 1]
-        centre, left, right = band[:, 1:-1], band[:, :-2], band[:, 2:]
-        around = _moving_mean(magnitude, _NEIGHBOURHOOD)[:, low:high]
-        is_peak = (centre > left) & (centre >= right) & (centre > _PROMINENCE * around) & (centre > _ABSOLUTE_FLOOR)
-        heights = np.where(is_peak, centre, 0)
-        order = np.argpartition(heights, -PEAK_COUNT, axis=1)[:, -PEAK_COUNT:]
-        found = np.take_along_axis(heights, order, axis=1)
-        sides = [np.log(np.maximum(np.take_along_axis(part, order, axis=1), 1e-12)) for part in (left, centre, right)]
-        curvature = sides[0] - 2 * sides[1] + sides[2]
-        safe = np.where(np.abs(curvature) > 1e-6, curvature, -1)
-        shift = np.where(np.abs(curvature) > 1e-6, 0.5 * (sides[0] - sides[2]) / safe, 0)
-        exact = (order + low + np.clip(shift, -0.5, 0.5)) * (SAMPLE_RATE / PEAK_FFT)
-        frequency[rows] = np.where(found > 0, exact, 0)
-        amplitude[rows] = found
-        # A Hann-windowed sine spreads over its bin and the two beside it, 1.5 times the peak bin's energy.
-        energy = np.square(centre).sum(axis=1)
-        share[rows] = np.minimum(1.5 * np.square(found).sum(axis=1) / np.maximum(energy, 1e-12), 1)
-    amplitude[amplitude < _RELATIVE_FLOOR * amplitude.max(initial=0.0)] = 0
-    frequency[amplitude == 0] = 0
-    return Peaks(frequency, amplitude, share)
-
-
-def _moving_mean(values: FloatArray, reach: int) -> FloatArray:
-    """Mean over ``reach`` bins on either side, edges repeated."""
-    padded = np.pad(values, ((0, 0), (reach + 1, reach)), mode="edge")
-    sums = np.cumsum(padded, axis=1, dtype=np.float64)
-    result: FloatArray = ((sums[:, 2 * reach + 1 :] - sums[:, : -2 * reach - 1]) / (2 * reach + 1)).astype(np.float32)
-    return result
+    first = max(0, low - _NEIGHBOURHOOD)
+    near = magnitude[:, first : high + _NEIGHBOURHOOD]
+    means = scipy.ndimage.uniform_filter1d(near, 2 * _NEIGHBOURHOOD + 1, axis=1, mode="nearest")
+    around = means[:, low - first : high - first]
+    band = magnitude[:, low - 1 : high + 1]
+    centre, left, right = band[:, 1:-1], band[:, :-2], band[:, 2:]
+    is_peak = (centre > left) & (centre >= right) & (centre > _PROMINENCE * around) & (centre > _ABSOLUTE_FLOOR)
+    row, column = np.nonzero(is_peak)
+    height = centre[row, column]
+    # The strongest of each frame: ordered by frame, then by height; a peak's place among its frame's is its rank.
+    order = np.lexsort((-height, row))
+    row, column, height = row[order], column[order], height[order]
+    rank = np.arange(row.size) - np.searchsorted(row, row)
+    strong = rank < PEAK_COUNT
+    row, column, height, rank = row[strong], column[strong], height[strong], rank[strong]
+    before, at, after = (np.log(np.maximum(part[row, column], 1e-12)) for part in (left, centre, right))
+    curvature = before - 2 * at + after
+    safe = np.where(np.abs(curvature) > 1e-6, curvature, -1)
+    shift = np.where(np.abs(curvature) > 1e-6, 0.5 * (before - after) / safe, 0)
+    frequency[row, rank] = (column + low + np.clip(shift, -0.5, 0.5)) * (SAMPLE_RATE / PEAK_FFT)
+    amplitude[row, rank] = height
+    # A Hann-windowed sine spreads over its bin and the two beside it, 1.5 times the peak bin's energy.
+    energy = np.square(centre).sum(axis=1)
+    share = np.minimum(1.5 * np.square(amplitude).sum(axis=1) / np.maximum(energy, 1e-12), 1)
+    return Peaks(frequency, amplitude, share.astype(np.float32))
 
 
 def tuning(peaks: Peaks) -> tuple[float, float]:

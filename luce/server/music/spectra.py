@@ -1,4 +1,4 @@
-"""Spectra of a mono signal: the short-time Fourier transform, mel bands and the log-mel spectrogram."""
+"""Spectra of a mono signal: the short-time Fourier transform, also of a signal that comes in pieces, and mel bands."""
 
 from __future__ import annotations
 
@@ -17,14 +17,6 @@ FloatArray: TypeAlias = npt.NDArray[np.float32]
 
 #: Samples a second that every analysis here works at.
 SAMPLE_RATE = 22050
-
-#: Parameters of :func:`log_mel`.
-LOG_MEL_FFT = 2048
-LOG_MEL_HOP = 512
-LOG_MEL_BANDS = 64
-LOG_MEL_LOW_HZ = 30.0
-LOG_MEL_HIGH_HZ = 11025.0
-LOG_MEL_FLOOR_DB = -100.0
 
 #: Frames transformed at a time, which bounds the memory of long signals.
 _BLOCK_FRAMES = 1024
@@ -50,23 +42,53 @@ def frame_count(length: int, hop: int) -> int:
     return 1 + length // hop
 
 
-def magnitude_blocks(samples: FloatArray, fft_size: int, hop: int) -> Iterator[tuple[int, FloatArray]]:
-    """Yield (first frame, magnitudes (frames, fft_size / 2 + 1) float32), block by block.
+class FrameStream:
+    """Magnitudes of the frames of a signal that comes in pieces, the same however it is cut.
 
     Frames are centred (the signal is padded with zeros by half a frame on each side) and weighted by a periodic Hann
     window. Magnitudes are scaled so that a sine of amplitude 1 has a peak of 1.
+
+    Args:
+        fft_size: samples of a frame.
+        hop: samples from one frame to the next.
     """
-    window = scipy.signal.get_window("hann", fft_size).astype(np.float32)
-    window *= np.float32(2.0 / window.sum())
-    total, half = frame_count(samples.size, hop), fft_size // 2
-    for first in range(0, total, _BLOCK_FRAMES):
-        count = min(_BLOCK_FRAMES, total - first)
-        start, stop = first * hop - half, (first + count - 1) * hop + half
-        piece = samples[max(start, 0) : max(stop, 0)]
-        padding = (max(-start, 0), stop - max(start, 0) - piece.size)
-        piece = np.pad(piece, padding)
-        frames = np.lib.stride_tricks.sliding_window_view(piece, fft_size)[::hop]
-        yield first, np.abs(scipy.fft.rfft(frames * window, axis=1)).astype(np.float32, copy=False)
+
+    def __init__(self, fft_size: int, hop: int) -> None:
+        self._fft_size, self._hop = fft_size, hop
+        window = scipy.signal.get_window("hann", fft_size).astype(np.float32)
+        self._window = window * np.float32(2.0 / window.sum())
+        self._held = np.zeros(fft_size // 2, np.float32)
+        self._length = self._given = 0
+
+    def feed(self, samples: FloatArray) -> FloatArray:
+        """Take the next samples (n,); the magnitudes (frames, fft_size / 2 + 1) float32 that they complete."""
+        self._length += samples.size
+        self._held = np.concatenate([self._held, samples])
+        return self._take((self._held.size - self._fft_size) // self._hop + 1)
+
+    def finish(self) -> FloatArray:
+        """The magnitudes of the frames at the end: of ``frame_count`` frames in all, those that were not given."""
+        left = frame_count(self._length, self._hop) - self._given
+        missing = (left - 1) * self._hop + self._fft_size - self._held.size
+        self._held = np.pad(self._held, (0, max(0, missing)))
+        return self._take(left)
+
+    def _take(self, count: int) -> FloatArray:
+        if count <= 0:
+            return np.zeros((0, self._fft_size // 2 + 1), np.float32)
+        frames = np.lib.stride_tricks.sliding_window_view(self._held, self._fft_size)[:: self._hop][:count]
+        self._given += count
+        magnitudes: FloatArray = np.abs(scipy.fft.rfft(frames * self._window, axis=1)).astype(np.float32, copy=False)
+        self._held = self._held[count * self._hop :].copy()
+        return magnitudes
+
+
+def magnitude_blocks(samples: FloatArray, fft_size: int, hop: int) -> Iterator[FloatArray]:
+    """Magnitudes of a whole signal (:class:`FrameStream`), about a thousand frames at a time."""
+    stream = FrameStream(fft_size, hop)
+    for start in range(0, samples.size, _BLOCK_FRAMES * hop):
+        yield stream.feed(samples[start : start + _BLOCK_FRAMES * hop])
+    yield stream.finish()
 
 
 def frequencies(fft_size: int) -> FloatArray:
@@ -91,20 +113,4 @@ def mel_filters(bands: int, fft_size: int, low_hz: float, high_hz: float) -> Flo
     filters[np.abs(bins - edges[1:-1][empty]).argmin(axis=0), empty] = 1
     result: FloatArray = (filters / filters.sum(axis=0)).astype(np.float32)
     result.setflags(write=False)
-    return result
-
-
-def log_mel(samples: npt.NDArray[Any]) -> FloatArray:
-    """Log-mel spectrogram (T, 64) float32 in dB, T = 1 + N // 512, of mono samples at 22050 Hz.
-
-    Hann window of 2048 samples, hop 512, centred frames; power of magnitudes scaled so that a full-scale sine peaks
-    at 1; 64 mel bands of unit sum from 30 Hz to 11025 Hz; 10 log10, at least -100 dB.
-    """
-    signal = as_mono(samples)
-    filters = mel_filters(LOG_MEL_BANDS, LOG_MEL_FFT, LOG_MEL_LOW_HZ, LOG_MEL_HIGH_HZ)
-    result = np.empty((frame_count(signal.size, LOG_MEL_HOP), LOG_MEL_BANDS), np.float32)
-    for first, magnitude in magnitude_blocks(signal, LOG_MEL_FFT, LOG_MEL_HOP):
-        power = np.square(magnitude) @ filters
-        decibels = 10 * np.log10(np.maximum(power, 1e-12))
-        result[first : first + len(power)] = np.maximum(decibels, LOG_MEL_FLOOR_DB)
     return result

@@ -5,11 +5,14 @@ transcription and multipitch estimation"). It hears windows of two seconds; the 
 
     posteriors = stitch(*ask_model(windows(samples)), samples.size)
     notes = track_notes(posteriors)
+
+or, part by part, :class:`WindowCutter` and :class:`NoteTracker`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -36,6 +39,8 @@ _GAP_FRAMES, _FEWEST_FRAMES = 11, 6
 _FEWEST_WITHOUT_ONSET = 18
 #: Notes whose mean posterior is lower are mostly harmonics of others; chosen on renderings of VGMIDI.
 _LEAST_AMPLITUDE = 0.4
+#: Stretches that a long recording is tracked in, and what is heard before and after each: 52, 3.3 and 6.6 s.
+_STRETCH_FRAMES, _BEFORE_FRAMES, _AFTER_FRAMES = 32 * _KEPT_FRAMES, 2 * _KEPT_FRAMES, 4 * _KEPT_FRAMES
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ class Posteriors:
 
 def windows(samples: npt.NDArray[Any]) -> FloatArray:
     """Cut mono samples at 22050 Hz (N,) into the model's windows (W, 43844) float32; the last is padded with zeros."""
-    return windows_from(samples, 0, window_count(samples.size))
+    cutter = WindowCutter()
+    return np.concatenate([cutter.feed(np.asarray(samples, np.float32)), cutter.finish()])
 
 
 def window_count(sample_count: int) -> int:
@@ -61,16 +67,35 @@ def window_count(sample_count: int) -> int:
     return max(1, -(-sample_count // WINDOW_HOP))
 
 
-def windows_from(samples: npt.NDArray[Any], first: int, most: int) -> FloatArray:
-    """At most ``most`` windows from the ``first``-th on, (W, 43844) float32: a long piece is heard part by part."""
-    count = min(most, window_count(samples.size) - first)
-    # The first window begins with the silence before the music, as long as the margin that is cut off.
-    begin = first * WINDOW_HOP - MARGIN_FRAMES * FRAME_HOP
-    end = begin + (count - 1) * WINDOW_HOP + WINDOW_SAMPLES
-    piece = np.asarray(samples[max(begin, 0) : max(end, 0)], np.float32)
-    front = max(-begin, 0)
-    padded = np.pad(piece, (front, end - begin - front - piece.size))
-    return np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::WINDOW_HOP])
+class WindowCutter:
+    """The windows of a signal that comes in pieces: those of :func:`windows`."""
+
+    def __init__(self) -> None:
+        # The first window begins with the silence before the music, as long as the margin that is cut off.
+        self._held = np.zeros(MARGIN_FRAMES * FRAME_HOP, np.float32)
+        self._samples = self._given = 0
+
+    def feed(self, samples: FloatArray) -> FloatArray:
+        """Take the next samples (n,); the windows (W, 43844) float32 that they complete."""
+        self._samples += samples.size
+        self._held = np.concatenate([self._held, samples])
+        return self._take((self._held.size - WINDOW_SAMPLES) // WINDOW_HOP + 1)
+
+    def finish(self) -> FloatArray:
+        """The windows at the end, padded with zeros."""
+        left = window_count(self._samples) - self._given
+        missing = (left - 1) * WINDOW_HOP + WINDOW_SAMPLES - self._held.size
+        self._held = np.pad(self._held, (0, max(0, missing)))
+        return self._take(left)
+
+    def _take(self, count: int) -> FloatArray:
+        if count <= 0:
+            return np.zeros((0, WINDOW_SAMPLES), np.float32)
+        self._given += count
+        views = np.lib.stride_tricks.sliding_window_view(self._held, WINDOW_SAMPLES)
+        taken = np.ascontiguousarray(views[::WINDOW_HOP][:count])
+        self._held = self._held[count * WINDOW_HOP :].copy()
+        return taken
 
 
 def stitch(notes: npt.NDArray[Any], onsets: npt.NDArray[Any], sample_count: int) -> Posteriors:
@@ -103,20 +128,85 @@ def track_notes(posteriors: Posteriors) -> Notes:
     A note begins at a peak of its onset posterior (or of the rise of its own posterior) and ends where that stays low
     for 128 ms or the next note of its pitch begins. What still sounds for 0.2 s without an onset is a note as well.
     """
-    sounding = posteriors.sounding
-    starts = _onset_peaks(posteriors)
-    ends = np.minimum(_next_silence(sounding), _next_start(starts))
-    frames, pitches = np.nonzero(starts)
-    stops = ends[frames, pitches]
-    long = stops - frames > _FEWEST_FRAMES
-    frames, pitches, stops = frames[long], pitches[long], stops[long]
-    more = _without_onset(sounding, frames, pitches, stops)
-    frames, pitches, stops = (np.concatenate(pair) for pair in zip((frames, pitches, stops), more, strict=True))
-    totals = np.concatenate([np.zeros((1, PITCHES)), np.cumsum(sounding, axis=0, dtype=np.float64)])
-    strength = (totals[stops, pitches] - totals[frames, pitches]) / np.maximum(stops - frames, 1)
-    sure = strength >= _LEAST_AMPLITUDE
-    frames, pitches, stops, strength = frames[sure], pitches[sure], stops[sure], strength[sure]
-    return Notes.sorted(frame_times(frames), frame_times(stops), pitches + LOWEST_PITCH, np.minimum(strength, 1))
+    return _Found.of(posteriors).notes()
+
+
+class NoteTracker:
+    """Notes of a recording whose windows come in parts: :func:`track_notes` over stretches of a minute.
+
+    A stretch is heard with what sounds before and after it, and so much is all that is kept of the posteriors. Up to a
+    minute the notes are those of the whole; beyond it a note that is held far into the next stretch is cut.
+    """
+
+    def __init__(self) -> None:
+        self._sounding = np.zeros((0, PITCHES), np.float32)
+        self._beginning = np.zeros((0, PITCHES), np.float32)
+        # Frames of the whole: where what is kept begins, and from where on notes are still to be told.
+        self._first = self._next = 0
+        self._found: list[_Found] = []
+
+    def feed(self, notes: npt.NDArray[Any], onsets: npt.NDArray[Any]) -> None:
+        """Take the model's answers for the next windows, each (W, 172, 88)."""
+        kept = [part[:, MARGIN_FRAMES:-MARGIN_FRAMES].reshape(-1, PITCHES) for part in (notes, onsets)]
+        self._sounding = np.concatenate([self._sounding, kept[0]], dtype=np.float32)
+        self._beginning = np.concatenate([self._beginning, kept[1]], dtype=np.float32)
+        while self._first + len(self._sounding) >= self._next + _STRETCH_FRAMES + _AFTER_FRAMES:
+            end = self._next + _STRETCH_FRAMES
+            self._tell(end, end + _AFTER_FRAMES)
+            done = end - _BEFORE_FRAMES - self._first
+            self._sounding, self._beginning = self._sounding[done:], self._beginning[done:]
+            self._first, self._next = self._first + done, end
+
+    def finish(self, sample_count: int) -> Notes:
+        """All notes, of a signal with so many samples at 22050 Hz."""
+        last = frame_at(sample_count / SAMPLE_RATE) + 1
+        self._tell(last, last)
+        return _Found.joined(self._found).notes()
+
+    def _tell(self, end: int, heard: int) -> None:
+        """Track what is kept up to the frame ``heard``; tell the notes that begin before ``end``."""
+        size = max(0, heard - self._first)
+        found = _Found.of(Posteriors(self._sounding[:size], self._beginning[:size])).later(self._first)
+        self._found.append(found.where((found.first >= self._next) & (found.first < end)))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Notes in frames: where each begins and ends, its row of pitch, its mean posterior; each (N,)."""
+
+    first: npt.NDArray[np.int64]
+    stop: npt.NDArray[np.int64]
+    pitch: npt.NDArray[np.int64]
+    strength: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, posteriors: Posteriors) -> _Found:
+        sounding = posteriors.sounding
+        starts = _onset_peaks(posteriors)
+        ends = np.minimum(_next_silence(sounding), _next_start(starts))
+        frames, pitches = np.nonzero(starts)
+        stops = ends[frames, pitches]
+        long = stops - frames > _FEWEST_FRAMES
+        frames, pitches, stops = frames[long], pitches[long], stops[long]
+        more = _without_onset(sounding, frames, pitches, stops)
+        frames, pitches, stops = (np.concatenate(pair) for pair in zip((frames, pitches, stops), more, strict=True))
+        totals = np.concatenate([np.zeros((1, PITCHES)), np.cumsum(sounding, axis=0, dtype=np.float64)])
+        strength = (totals[stops, pitches] - totals[frames, pitches]) / np.maximum(stops - frames, 1)
+        return cls(frames, stops, pitches, strength).where(strength >= _LEAST_AMPLITUDE)
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Found]) -> _Found:
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> _Found:
+        return _Found(self.first[kept], self.stop[kept], self.pitch[kept], self.strength[kept])
+
+    def later(self, frames: int) -> _Found:
+        return _Found(self.first + frames, self.stop + frames, self.pitch, self.strength)
+
+    def notes(self) -> Notes:
+        onset, offset = frame_times(self.first), frame_times(self.stop)
+        return Notes.sorted(onset, offset, self.pitch + LOWEST_PITCH, np.minimum(self.strength, 1))
 
 
 def _onset_peaks(posteriors: Posteriors) -> npt.NDArray[np.bool_]:

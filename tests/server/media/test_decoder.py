@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import numpy as np
 import psutil
@@ -164,3 +165,33 @@ async def test_a_field_out_of_range_keeps_its_limit_across_the_process(decoder: 
     with pytest.raises(InvalidArgument) as caught:
         await decoder.audio(encode(happy_song(0.05), "wav"))
     assert caught.value.limit == "0.1 s"
+
+
+async def test_blocks_are_the_samples_of_the_whole(decoder: MediaDecoder) -> None:
+    for kind in ("wav", "mp3", "opus"):
+        data = encode(happy_song(7.0), kind)
+        whole = await decoder.audio(data)
+        blocks = [block async for block in decoder.audio_blocks(data)]
+        assert len(blocks) > 2
+        np.testing.assert_array_equal(np.concatenate(blocks), whole.samples)
+
+
+async def test_whoever_takes_blocks_may_be_slow_and_may_leave(decoder: MediaDecoder) -> None:
+    data = encode(happy_song(20.0), "wav")
+    async with MediaDecoder(MediaSettings(workers=1, decode_timeout_s=1.0)) as one:
+        async with aclosing(one.audio_blocks(data)) as blocks:
+            taken = [await anext(blocks)]
+            await asyncio.sleep(1.3)
+            taken.append(await anext(blocks))
+        assert all(block.size for block in taken)
+        # The process was in the middle of a file: another one answers.
+        assert (await one.audio(data)).duration_s == pytest.approx(20.0)
+
+
+async def test_a_file_cut_short_is_refused_before_or_after_its_blocks(decoder: MediaDecoder) -> None:
+    whole = encode(happy_song(7.0), "flac")
+    with pytest.raises(MalformedMedia):
+        _ = [block async for block in decoder.audio_blocks(whole[: len(whole) // 2])]
+    with pytest.raises(MalformedMedia):
+        _ = [block async for block in decoder.audio_blocks(b"no audio")]
+    assert (await decoder.audio(whole)).duration_s == pytest.approx(7.0, abs=0.01)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -103,3 +105,50 @@ def test_the_configuration_fits_the_graph() -> None:
     assert {tensor.name for tensor in session().get_outputs()} == {"notes", "onsets"}
     for name in ("LICENSE", "NOTICE", "README.md"):
         assert (FOLDER / name).stat().st_size > 500
+
+
+@given(cuts=st.lists(st.integers(0, 120_000), max_size=5), size=st.sampled_from([1, 36_164, 40_000, 120_000]))
+def test_windows_are_the_same_however_the_signal_is_cut(cuts: list[int], size: int) -> None:
+    samples = np.random.default_rng(3).standard_normal(size).astype(np.float32)
+    cutter = transcription.WindowCutter()
+    edges = [0, *sorted(min(cut, size) for cut in cuts), size]
+    parts = [cutter.feed(samples[a:b]) for a, b in itertools.pairwise(edges)]
+    np.testing.assert_array_equal(np.concatenate([*parts, cutter.finish()]), transcription.windows(samples))
+
+
+def posteriors_of(windows: int, held: int) -> tuple[np.ndarray, np.ndarray]:
+    """A note of `held` frames of each pitch in turn, one after the other, as a model's answers of so many windows."""
+    frames = windows * 142
+    notes, onsets = np.zeros((2, frames, PITCHES), np.float32)
+    for index, begin in enumerate(range(20, frames - held, held + 30)):
+        notes[begin : begin + held, index % PITCHES] = 0.8
+        onsets[begin, index % PITCHES] = 0.9
+    pad = ((0, 0), (15, 15), (0, 0))
+    return tuple(np.pad(part.reshape(windows, 142, PITCHES), pad) for part in (notes, onsets))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("windows", [1, 30, 36, 100])
+def test_notes_of_a_long_piece_are_those_of_the_whole(windows: int) -> None:
+    notes, onsets = posteriors_of(windows, 50)
+    samples = windows * transcription.WINDOW_HOP
+    tracker = transcription.NoteTracker()
+    for first in range(0, windows, 7):
+        tracker.feed(notes[first : first + 7], onsets[first : first + 7])
+    found = tracker.finish(samples)
+    whole = track_notes(transcription.stitch(notes, onsets, samples))
+    assert found.count == whole.count > 0
+    np.testing.assert_allclose(found.onset_s, whole.onset_s)
+    np.testing.assert_allclose(found.offset_s, whole.offset_s)
+    np.testing.assert_array_equal(found.pitch, whole.pitch)
+
+
+def test_a_note_held_over_stretches_is_told_once() -> None:
+    windows = 80
+    notes, onsets = (np.zeros((windows, 172, PITCHES), np.float32) for _ in range(2))
+    notes[:, :, 39] = 0.8
+    onsets[0, 15, 39] = 0.9
+    tracker = transcription.NoteTracker()
+    tracker.feed(notes, onsets)
+    found = tracker.finish(windows * transcription.WINDOW_HOP)
+    assert found.pitch.tolist() == [60]
+    assert found.offset_s[0] > 50
