@@ -37,6 +37,24 @@ class MediaSettings(BaseSettings):
     max_image_pixels: int = Field(50_000_000, ge=4096, le=400_000_000)
     """Most pixels of an image, known before it is decoded."""
 
+    max_video_bytes: int = Field(64 * MIB, ge=1024, le=1024 * MIB)
+    """Largest video file, bytes."""
+
+    min_video_seconds: float = Field(1.0, gt=0, le=10)
+    """Shortest video, seconds."""
+
+    max_video_seconds: float = Field(180.0, ge=1, le=3600)
+    """Longest video, seconds; music is written for as long."""
+
+    max_video_pixels: int = Field(3840 * 2160, ge=4096, le=8192 * 8192)
+    """Most pixels of one frame, known before it is decoded."""
+
+    max_video_frames: int = Field(96, ge=2, le=1024)
+    """Frames of one video that are looked at, at even distances."""
+
+    video_timeout_s: float = Field(90.0, gt=0, le=600)
+    """Longest work on one video, seconds; a worker that takes longer is killed."""
+
     decode_timeout_s: float = Field(30.0, gt=0, le=600)
     """Longest work on one file, seconds; a worker that takes longer is killed."""
 

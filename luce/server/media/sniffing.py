@@ -13,6 +13,10 @@ AUDIO_TYPES: Final = ("audio/wav", "audio/flac", "audio/mpeg", "audio/ogg", "aud
 IMAGE_TYPES: Final = ("image/jpeg", "image/png", "image/webp")
 """The images that are read."""
 
+VIDEO_TYPES: Final = ("video/mp4", "video/quicktime", "video/webm", "video/x-matroska")
+"""The videos that are read. Most mp4 files do not say in their first bytes whether they hold pictures: those are told
+as "audio/mp4", and whoever takes videos takes that as well."""
+
 _PREFIXES: Final = (
     (b"fLaC", "audio/flac"),
     (b"OggS", "audio/ogg"),
@@ -20,6 +24,8 @@ _PREFIXES: Final = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
 )
+_EBML: Final = b"\x1a\x45\xdf\xa3"
+_VIDEO_BRANDS: Final = {b"qt  ": "video/quicktime", b"M4V ": "video/mp4", b"M4VH": "video/mp4", b"avc1": "video/mp4"}
 _MP4_BRANDS: Final = (b"M4A ", b"M4B ", b"mp42", b"mp41", b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"dash", b"3gp4")
 
 
@@ -30,8 +36,10 @@ def sniff(head: bytes) -> str | None:
             return media_type
     if head[:4] == b"RIFF":
         return {b"WAVE": "audio/wav", b"WEBP": "image/webp"}.get(head[8:12])
-    if head[4:8] == b"ftyp" and head[8:12] in _MP4_BRANDS:
-        return "audio/mp4"
+    if head[4:8] == b"ftyp":
+        return "audio/mp4" if head[8:12] in _MP4_BRANDS else _VIDEO_BRANDS.get(head[8:12])
+    if head.startswith(_EBML):
+        return "video/webm" if b"webm" in head else "video/x-matroska"
     return "audio/mpeg" if _is_mp3_frame(head) else None
 
 

@@ -59,8 +59,9 @@ def test_a_piece_has_the_wanted_loudness_and_no_peak_above_the_ceiling(sounder: 
 def test_the_same_piece_has_the_same_bytes_whatever_was_played_before(sounder: Sounder, piece: Performance) -> None:
     first = sounder.render(piece, 4.0).samples
     sounder.render(Performance.of([(0.0, 3.0, 40, 127, 56), (0.0, 3.0, 38, 127, DRUMS)]), 4.0)
-    order = np.random.default_rng(1).permutation(piece.count)
-    assert np.array_equal(sounder.render(piece.where(order), 4.0).samples, first)
+    rows = zip(piece.onset_s, piece.offset_s, piece.pitch, piece.velocity, piece.program, strict=True)
+    backwards = Performance.of(list(rows)[::-1])
+    assert np.array_equal(sounder.render(backwards, 4.0).samples, first)
 
 
 def test_a_piece_without_notes_is_silence(sounder: Sounder) -> None:
@@ -89,7 +90,7 @@ def test_every_format_decodes_to_what_was_written(sounder: Sounder, piece: Perfo
     samples = sounder.render(piece, 3.0).samples
     data = encode(samples, name)
     assert encode(samples, name) == data
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         stream = container.streams.audio[0]
         assert stream.codec_context.channels == 2
         assert stream.codec_context.sample_rate == (48_000 if name == "ogg" else SAMPLE_RATE)
@@ -169,7 +170,7 @@ def test_a_font_of_ones_own_is_played(tmp_path: Path) -> None:
 
 def test_a_wav_chunk_is_complete_in_itself() -> None:
     data = encode_wav(np.full((10, 2), 2.0, np.float32))
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         (frame,) = container.decode(audio=0)
     assert frame.samples == 10
     assert frame.to_ndarray().max() == 32767
