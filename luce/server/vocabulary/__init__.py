@@ -12,8 +12,10 @@ Shape, in one look::
     wish = Attributes(scene="sea", time="night", light="golden", moods=("serene",), ...)
     wish = harmonize(wish)                     # replaces what does not go together (golden light at night)
     compose_prompt(wish, random.Random(seed))  # "watercolor painting of serene sea at night, ..."
+    lexicon().wording("style", "oil")          # Wording(entry, words, cues, texture, brightness, warmth, ...)
 
-All valences and arousals lie in [-1, 1]. Training captions and serving prompts come from the same grammar.
+All valences and arousals lie in [-1, 1]. `compose_prompt` writes training captions; the agents write their prompts with
+the wordings of the lexicon, each of which the picture model was seen to read as its entry.
 """
 
 from __future__ import annotations
@@ -21,5 +23,18 @@ from __future__ import annotations
 from luce.server.vocabulary.attributes import Attributes, harmonize, misfits
 from luce.server.vocabulary.entries import Entry, Vocabulary, vocabulary
 from luce.server.vocabulary.grammar import compose_prompt
+from luce.server.vocabulary.lexicon import Contradiction, Lexicon, Wording, lexicon
 
-__all__ = ["Attributes", "Entry", "Vocabulary", "compose_prompt", "harmonize", "misfits", "vocabulary"]
+__all__ = [
+    "Attributes",
+    "Contradiction",
+    "Entry",
+    "Lexicon",
+    "Vocabulary",
+    "Wording",
+    "compose_prompt",
+    "harmonize",
+    "lexicon",
+    "misfits",
+    "vocabulary",
+]
