@@ -106,9 +106,7 @@ def read_midi(data: bytes, field: str = "audio") -> MidiMusic:
         UnsupportedMediaType: independent patterns (type 2) or SMPTE time.
         PayloadTooLarge: more than 4 MiB, 256 tracks, 100,000 notes or 30 minutes.
     """
-    if len(data) > MAX_BYTES:
-        raise _too_large(field, f"{MAX_BYTES} bytes", len(data))
-    file = _parse(data, field)
+    file = parse_midi(data, field)
     events = _Events.gather(file, field)
     if not events.notes:
         raise MalformedMedia(f"{field} holds no pitched note", field=field, limit="at least one note")
@@ -133,7 +131,10 @@ def read_midi(data: bytes, field: str = "audio") -> MidiMusic:
     )
 
 
-def _parse(data: bytes, field: str) -> Any:
+def parse_midi(data: bytes, field: str) -> Any:
+    """The file as `mido.MidiFile`, of type 0 or 1 with at most 256 tracks. Raises as :func:`read_midi`."""
+    if len(data) > MAX_BYTES:
+        raise _too_large(field, f"{MAX_BYTES} bytes", len(data))
     try:
         file = mido.MidiFile(file=io.BytesIO(data), clip=True)
     except (EOFError, OSError, ValueError, LookupError, TypeError, ArithmeticError, KeySignatureError) as error:
