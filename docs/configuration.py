@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from gateway.settings import GatewaySettings  # noqa: E402 - run as a script, the checkout is not on the path
 from luce.server.inference import TextEmbedderSettings  # noqa: E402
+from luce.server.llm import LanguageModelSettings  # noqa: E402
 from luce.server.media import MediaSettings  # noqa: E402
 from luce.server.settings import (  # noqa: E402
     BusSettings,
@@ -40,6 +41,7 @@ CLASSES: Final[tuple[type[BaseSettings], ...]] = (
     BusSettings,
     TritonSettings,
     TextEmbedderSettings,
+    LanguageModelSettings,
     PostgresSettings,
     HostSettings,
     TelemetrySettings,
