@@ -248,7 +248,7 @@ class ComposeRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """A story, a poem, a few words: 1..20000 characters."""
+    """A story, a poem, a few words: 1..16000 characters."""
     @_builtins.property
     def options(self) -> Global___MusicOptions: ...
     def __init__(
