@@ -1031,7 +1031,6 @@ class PictureMeasures(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    PROMPT_EMOTION_FIELD_NUMBER: _builtins.int
     IMAGE_EMOTION_FIELD_NUMBER: _builtins.int
     VA_SIMILARITY_FIELD_NUMBER: _builtins.int
     VA_COSINE_FIELD_NUMBER: _builtins.int
@@ -1055,17 +1054,12 @@ class PictureMeasures(_message.Message):
     saturation: _builtins.float
     """Mean saturation (HSV), 0..1."""
     @_builtins.property
-    def prompt_emotion(self) -> _emotion_pb2.Emotion:
-        """How its prompt feels, by `text_emotion`."""
-
-    @_builtins.property
     def image_emotion(self) -> _emotion_pb2.Emotion:
         """How the picture feels, by `image_emotion`."""
 
     def __init__(
         self,
         *,
-        prompt_emotion: _emotion_pb2.Emotion | None = ...,
         image_emotion: _emotion_pb2.Emotion | None = ...,
         va_similarity: _builtins.float | None = ...,
         va_cosine: _builtins.float | None = ...,
@@ -1075,9 +1069,9 @@ class PictureMeasures(_message.Message):
         warmth: _builtins.float = ...,
         saturation: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_sem_score", b"_sem_score", "_va_cosine", b"_va_cosine", "_va_similarity", b"_va_similarity", "image_emotion", b"image_emotion", "prompt_emotion", b"prompt_emotion", "sem_score", b"sem_score", "va_cosine", b"va_cosine", "va_similarity", b"va_similarity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sem_score", b"_sem_score", "_va_cosine", b"_va_cosine", "_va_similarity", b"_va_similarity", "image_emotion", b"image_emotion", "sem_score", b"sem_score", "va_cosine", b"va_cosine", "va_similarity", b"va_similarity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sem_score", b"_sem_score", "_va_cosine", b"_va_cosine", "_va_similarity", b"_va_similarity", "brightness", b"brightness", "image_emotion", b"image_emotion", "prompt_emotion", b"prompt_emotion", "saturation", b"saturation", "sem_score", b"sem_score", "text_similarity", b"text_similarity", "va_cosine", b"va_cosine", "va_similarity", b"va_similarity", "warmth", b"warmth"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sem_score", b"_sem_score", "_va_cosine", b"_va_cosine", "_va_similarity", b"_va_similarity", "brightness", b"brightness", "image_emotion", b"image_emotion", "saturation", b"saturation", "sem_score", b"sem_score", "text_similarity", b"text_similarity", "va_cosine", b"va_cosine", "va_similarity", b"va_similarity", "warmth", b"warmth"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__sem_score: _TypeAlias = _typing.Literal["sem_score"]  # noqa: Y015
     _WhichOneofArgType__sem_score: _TypeAlias = _typing.Literal["_sem_score", b"_sem_score"]  # noqa: Y015
