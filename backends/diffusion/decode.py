@@ -46,6 +46,17 @@ class Decoder:
             raise RequestFailed("INTERNAL", "the model produced values that are not finite")
         return to_pixels(image)
 
+    def embedding(self, sample: FloatArray) -> FloatArray:
+        """The finished embedding, float32: the sample itself, or what the graph makes of it.
+
+        Raises:
+            RequestFailed: INTERNAL, the sample is not finite.
+        """
+        found = self._graph({"latents": sample[None]})[0][0] if self._graph is not None else sample
+        if not np.isfinite(found).all():
+            raise RequestFailed("INTERNAL", "the model produced values that are not finite")
+        return found
+
     def preview(self, clean: FloatArray) -> Pixels | None:
         """A picture of the estimate at latent size, uint8 (h, w, 3); None where latents cannot be shown."""
         if not np.isfinite(clean).all():

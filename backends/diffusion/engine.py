@@ -186,7 +186,7 @@ class Engine:
         if request.guidance_scale != 0.0:
             rows.append(self._conditioner.conditional(request))
         state.rows = tuple(rows)
-        state.path = trajectory(request.scheduler, request.steps, self._pipeline)
+        state.path = trajectory(request.scheduler, request.steps, self._pipeline, request.seed)
         noise = initial_noise(request.seed, self._pipeline.latents(request.width, request.height))
         state.sample = noise * np.float32(state.path.initial_scale)
         state.started_ns = self._clock()
@@ -258,7 +258,7 @@ class Engine:
         if self._pipeline.latent_shape is None:
             image = self._decoder.image(state.sample)
         else:
-            embedding = state.sample
+            embedding = self._decoder.embedding(state.sample)
         return Finished(
             state.request.steps,
             Timings(

@@ -17,3 +17,12 @@ def initial_noise(seed: int, shape: Sequence[int]) -> FloatArray:
     drawn before or for whom.
     """
     return np.random.Generator(np.random.Philox(key=seed)).standard_normal(tuple(shape), dtype=np.float32)
+
+
+def step_noise(seed: int, index: int, shape: Sequence[int]) -> FloatArray:
+    """Standard normal noise for step `index` of a sampler that draws at every step, float32.
+
+    The step is the highest word of the counter, so that no stream meets another, nor that of `initial_noise`.
+    """
+    stream = np.random.Philox(key=seed, counter=[0, 0, 0, index + 1])
+    return np.random.Generator(stream).standard_normal(tuple(shape), dtype=np.float32)

@@ -160,12 +160,19 @@ async def test_a_model_in_the_shape_of_sdxl_is_served(tiny_inference: InferenceC
     assert kinds(await run(tiny_inference, "tiny_sdxl", scheduler="ddim", steps=2)) == ["progress", "final"]
 
 
-async def test_a_diffusion_over_embeddings_is_served(tiny_inference: InferenceClient) -> None:
+@pytest.mark.parametrize("scheduler", ["ddim", "dpm_multistep", "ddpm"])
+@pytest.mark.parametrize(("model", "shape"), [("tiny_embedding", (1, 8)), ("tiny_sequence", (1, 3, 8))])
+async def test_a_diffusion_over_embeddings_is_served(
+    tiny_inference: InferenceClient, model: str, shape: tuple[int, ...], scheduler: str
+) -> None:
     async def embedding(seed: int) -> bytes:
-        inputs = order(prompt=None, seed=seed) | {"image_embed": np.linspace(-1, 1, 6, dtype=np.float32)[None]}
-        *_, last = [answer async for answer in tiny_inference.stream("tiny_embedding", inputs, deadline=30)]
-        assert last.outputs["embedding"].shape == (1, 8)
-        return last.outputs["embedding"].tobytes()
+        inputs = order(prompt=None, seed=seed, scheduler=scheduler)
+        inputs |= {"image_embed": np.linspace(-1, 1, 6, dtype=np.float32)[None]}
+        *_, last = [answer async for answer in tiny_inference.stream(model, inputs, deadline=30)]
+        found = last.outputs["embedding"]
+        assert found.shape == shape
+        np.testing.assert_allclose(np.linalg.norm(found, axis=-1), 1.0, rtol=1e-5)
+        return found.tobytes()
 
     alone = await embedding(1)
     together = await asyncio.gather(*(embedding(seed) for seed in range(4)))

@@ -6,7 +6,7 @@ import numpy as np
 
 from backends.diffusion.noise import FloatArray
 from backends.diffusion.pipeline import NoiseSchedule
-from backends.diffusion.schedulers.trajectory import StepResult, alphas_cumprod, leading_timesteps
+from backends.diffusion.schedulers.trajectory import StepResult, alphas_cumprod, clean_estimate, leading_timesteps
 
 
 class Ddim:
@@ -37,10 +37,11 @@ class Ddim:
     def step(self, index: int, sample: FloatArray, prediction: FloatArray) -> StepResult:
         """Split the sample into signal and noise, and mix them anew for the next step."""
         signal, noise = self._signal[index], self._noise[index]
+        clean = clean_estimate(self._prediction_type, signal, noise, sample, prediction)
         if self._prediction_type == "epsilon":
-            clean, epsilon = (sample - noise * prediction) / signal, prediction
+            epsilon = prediction
         elif self._prediction_type == "v_prediction":
-            clean, epsilon = signal * sample - noise * prediction, noise * sample + signal * prediction
+            epsilon = noise * sample + signal * prediction
         else:
-            clean, epsilon = prediction, (sample - signal * prediction) / noise
+            epsilon = (sample - signal * prediction) / noise
         return StepResult(self._signal[index + 1] * clean + self._noise[index + 1] * epsilon, clean)

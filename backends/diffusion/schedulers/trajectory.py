@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -63,3 +63,21 @@ def leading_timesteps(steps: int, schedule: NoiseSchedule) -> npt.NDArray[np.int
     """Training steps to visit, from the noisiest, evenly spaced from the start ("leading" in the usual terms)."""
     ratio = schedule.train_steps // steps
     return np.minimum(np.arange(steps)[::-1] * ratio + schedule.steps_offset, schedule.train_steps - 1)
+
+
+def trailing_timesteps(steps: int, schedule: NoiseSchedule) -> npt.NDArray[np.int64]:
+    """Training steps to visit, evenly spaced back from the noisiest, which is the first ("trailing")."""
+    spaced = schedule.train_steps * (1.0 - np.arange(steps) / steps)
+    return np.maximum(np.round(spaced).astype(np.int64) - 1, 0)
+
+
+def clean_estimate(
+    prediction_type: str, signal: Any, noise: Any, sample: FloatArray, prediction: FloatArray
+) -> FloatArray:
+    """The clean sample that a prediction points at; `sample` is signal · clean + noise · normal (float32)."""
+    clean = prediction
+    if prediction_type == "epsilon":
+        clean = (sample - noise * prediction) / signal
+    elif prediction_type == "v_prediction":
+        clean = signal * sample - noise * prediction
+    return clean

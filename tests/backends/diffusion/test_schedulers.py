@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from backends.diffusion.noise import initial_noise
+from backends.diffusion.noise import initial_noise, step_noise
 from backends.diffusion.pipeline import NoiseSchedule
 from backends.diffusion.schedulers import Trajectory
 from backends.diffusion.schedulers.ddim import Ddim
+from backends.diffusion.schedulers.ddpm import Ddpm
+from backends.diffusion.schedulers.dpm_multistep import DpmMultistep
 from backends.diffusion.schedulers.euler_discrete import EulerDiscrete
 from backends.diffusion.schedulers.flow_match_euler import FlowMatchEuler
 from backends.diffusion.schedulers.trajectory import alphas_cumprod
@@ -19,6 +23,10 @@ from backends.diffusion.schedulers.trajectory import alphas_cumprod
 SHAPE = (3, 4, 4)
 TARGET = initial_noise(99, SHAPE)
 SCHEDULE = NoiseSchedule()
+
+
+def ancestral(steps: int, schedule: NoiseSchedule, prediction_type: str) -> Trajectory:
+    return Ddpm(steps, schedule, prediction_type, seed=5)
 
 
 def walk(path: Trajectory, predict: object, noise: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -53,8 +61,8 @@ def test_the_noise_levels_are_those_of_sdxl() -> None:
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])
-@pytest.mark.parametrize("kind", [EulerDiscrete, Ddim])
-def test_a_perfect_denoiser_ends_at_its_target(kind: type[EulerDiscrete | Ddim], prediction_type: str) -> None:
+@pytest.mark.parametrize("kind", [EulerDiscrete, Ddim, DpmMultistep, ancestral])
+def test_a_perfect_denoiser_ends_at_its_target(kind: Callable[..., Trajectory], prediction_type: str) -> None:
     path = kind(20, SCHEDULE, prediction_type)
     signal = alphas_cumprod(SCHEDULE)[path.timesteps.astype(int)]
 
@@ -95,3 +103,49 @@ def test_noise_follows_from_the_seed_alone(seed: int) -> None:
     np.random.default_rng(0).standard_normal(5)
     assert first.tobytes() == initial_noise(seed, (2, 8)).tobytes()
     assert first.tobytes() != initial_noise(seed ^ 1, (2, 8)).tobytes()
+
+
+@pytest.mark.parametrize(("kind", "steps"), [(ancestral, 200), (Ddim, 200), (DpmMultistep, 30)])
+def test_normal_data_come_out_with_their_mean_and_spread(kind: Callable[..., Trajectory], steps: int) -> None:
+    """The best denoiser of normal data is known: E[clean | sample], linear in the sample."""
+    mean, deviation = 1.5, 0.4
+    cosine = NoiseSchedule(betas="cosine")
+    path = kind(steps, cosine, "sample")
+    kept = alphas_cumprod(cosine)[path.timesteps.astype(int)]
+
+    def predict(index: int, sample: NDArray[np.float32]) -> NDArray[np.float32]:
+        a, variance = np.sqrt(kept[index]), deviation**2
+        gain = a * variance / (kept[index] * variance + 1 - kept[index])
+        return np.asarray(mean + gain * (sample - a * mean), dtype=np.float32)
+
+    found = walk(path, predict, initial_noise(2, (20_000,)))
+    assert found.mean() == pytest.approx(mean, abs=0.02)
+    assert found.std() == pytest.approx(deviation, rel=0.06)
+
+
+def test_second_order_needs_fewer_steps_than_first() -> None:
+    cosine = NoiseSchedule(betas="cosine")
+    noise = initial_noise(4, SHAPE)
+
+    def end(kind: Callable[..., Trajectory], steps: int) -> NDArray[np.float32]:
+        path = kind(steps, cosine, "sample")
+        return walk(path, lambda index, sample: np.tanh(2.0 * sample).astype(np.float32), noise)
+
+    exact = end(DpmMultistep, 500)
+    few, fewer = (float(np.abs(end(DpmMultistep, steps) - exact).max()) for steps in (40, 10))
+    assert few < fewer / 4
+
+
+def test_one_step_goes_straight_to_the_estimate() -> None:
+    path = DpmMultistep(1, SCHEDULE, "sample")
+    np.testing.assert_array_equal(path.step(0, TARGET * 0, TARGET).sample, TARGET)
+    assert path.timesteps.tolist() == [999]
+
+
+def test_ancestral_noise_is_the_requests_own_and_new_at_every_step() -> None:
+    drawn = [step_noise(7, index, (50,)) for index in range(4)]
+    assert step_noise(7, 2, (50,)).tobytes() == drawn[2].tobytes()
+    streams = {noise.tobytes() for noise in [*drawn, initial_noise(7, (50,)), step_noise(8, 0, (50,))]}
+    assert len(streams) == 6
+    one, other = (Ddpm(5, SCHEDULE, "sample", seed).step(0, TARGET, TARGET).sample for seed in (1, 2))
+    assert np.abs(one - other).max() > 0.01
