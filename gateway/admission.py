@@ -1,4 +1,4 @@
-"""What may enter: the ranges of a paint request, and the most work one may ask for.
+"""What may enter: the ranges of a request, and the most work one may ask for.
 
 Both doors check here, on the protobuf message, so that a limit is written once. How many jobs may wait is the queue's
 own bound (`luce.server.jobs`).
@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from luce.errors import InvalidArgument
-from luce.v1 import agents_pb2
+from luce.server.music import limits as music
+from luce.v1 import agents_pb2, mapping_pb2
 
 STEPS: Final = (1, 100)
 GUIDANCE_SCALE: Final = (0.0, 15.0)
@@ -107,6 +108,63 @@ def check_paint(request: agents_pb2.PaintRequest, max_cost: int) -> None:
         raise InvalidArgument(
             f"steps × width × height × n is {cost}; at most {max_cost} is allowed", field="n", limit=f"0..{max_cost}"
         )
+
+
+def check_music(options: mapping_pb2.MusicOptions, seconds: float, max_cost: float) -> None:
+    """Whether so much music may be asked for.
+
+    Args:
+        options: What is asked for.
+        seconds: Length of one piece.
+        max_cost: Most seconds of music, over all pieces and candidates.
+
+    Raises:
+        InvalidArgument: A field is out of range, or all of it together is too much.
+    """
+    music.check_options(options)
+    pieces = options.n if options.HasField("n") else 1
+    candidates = options.candidates if options.HasField("candidates") else music.DEFAULT_CANDIDATES
+    cost = seconds * pieces * candidates
+    if cost > max_cost:
+        limit = f"0..{max_cost:g} s"
+        message = f"seconds × n × candidates is {cost:g} s; at most {max_cost:g} s is allowed"
+        raise InvalidArgument(message, field="n", limit=limit)
+
+
+def check_compose(request: mapping_pb2.ComposeRequest, max_cost: float) -> None:
+    """Raises `InvalidArgument` where there is nothing to read, a field is out of range, or it is too much work."""
+    music.check_story(request.text)
+    seconds = request.options.seconds if request.options.HasField("seconds") else music.DEFAULT_SECONDS
+    check_music(request.options, seconds, max_cost)
+
+
+def check_score(request: mapping_pb2.ScoreRequest, media_type: str, longest_s: float, max_cost: float) -> None:
+    """Whether music may be written to this medium.
+
+    Args:
+        request: What is asked for.
+        media_type: Of the medium, as the store has it.
+        longest_s: Longest video that is taken, seconds.
+        max_cost: Most seconds of music, over all pieces and candidates.
+
+    Raises:
+        InvalidArgument: A field is out of range or does not go with the medium, or it is too much work.
+    """
+    options = request.options
+    if not media_type.startswith(("image/", "video/")):
+        limit = "an image or a video"
+        raise InvalidArgument(f"media is {media_type}, not {limit}", field="media", limit=limit)
+    if media_type.startswith("video/"):
+        if options.HasField("seconds"):
+            message = "seconds cannot be chosen for a video: its music is as long as it is"
+            raise InvalidArgument(message, field="seconds", limit="none for a video")
+        seconds = longest_s
+    else:
+        for field in ("mux", "accents"):
+            if getattr(request, field):
+                raise InvalidArgument(f"{field} needs a video, not {media_type}", field=field, limit="a video")
+        seconds = options.seconds if options.HasField("seconds") else music.DEFAULT_SECONDS
+    check_music(options, seconds, max_cost)
 
 
 def check_side(field: str, pixels: int) -> None:

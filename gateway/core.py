@@ -12,7 +12,15 @@ from gateway import admission
 from gateway.settings import GatewaySettings
 from gateway.stopwatch import Stopwatch
 from gateway.uploads import Upload, UploadBudget, safe_filename
-from luce.errors import InvalidArgument, PayloadTooLarge, ResourceExhausted, Unavailable, Unimplemented
+from luce.errors import (
+    InvalidArgument,
+    MalformedMedia,
+    PayloadTooLarge,
+    ResourceExhausted,
+    Unavailable,
+    Unimplemented,
+    UnsupportedMediaType,
+)
 from luce.server.bus import ObjectStore
 from luce.server.deadline import Deadline
 from luce.server.host import NatsRpc
@@ -24,6 +32,9 @@ from luce.v1 import agents_pb2, jobs_pb2, mapping_pb2, media_pb2
 AGENTS_SERVICE = "luce.v1.AgentsService"
 MIDI = "audio/midi"
 """Media type of MIDI files (none is registered; this is the usual one)."""
+
+AMBIGUOUS, VIDEO = "audio/mp4", "video/mp4"
+"""What most mp4 files are by their first bytes, and what they are where they hold moving pictures."""
 
 # Those of `luce.server.music.midi`, which is not imported here: its numerical libraries weigh 65 MiB.
 MIDI_MAGIC = b"MThd"
@@ -65,15 +76,21 @@ class Gateway:
         self._budget = UploadBudget(settings.upload_memory_bytes)
         self._streams: set[asyncio.Event] = set()
 
-    def upload(self, field: str, filename: str = "", *, accepts: str = "audio/") -> Upload:
+    def upload(self, field: str, filename: str = "", *, accepts: str | tuple[str, ...] = "audio/") -> Upload:
         """A place for the bytes of one file; use it as a context manager."""
         limits = self._decoder.settings
-        most = max(limits.max_audio_bytes, 0 if accepts == "audio/" else limits.max_image_bytes)
+        most_of = {
+            "audio/": limits.max_audio_bytes,
+            "image/": limits.max_image_bytes,
+            "video/": limits.max_video_bytes,
+        }
+        kinds = ((accepts,) if isinstance(accepts, str) else accepts) if accepts else tuple(most_of)
         return Upload(
             self._budget,
             field=field,
-            max_bytes=most,
-            sniff=media_type_of,
+            max_bytes=max(most_of[kind] for kind in kinds),
+            # Where no sound is taken, an mp4 file is a video.
+            sniff=media_type_of if "audio/" in kinds else visual_type_of,
             accepts=accepts,
             filename=filename,
         )
@@ -87,8 +104,13 @@ class Gateway:
         """
         data = upload.finish()
         with watch.stage("probe"):
+            if upload.takes_anything and upload.media_type == AMBIGUOUS and await self._is_video(data, upload.field):
+                upload.media_type = VIDEO
             if upload.media_type == MIDI:
                 upload.duration_s = _look_at_midi(data, upload.field)
+            elif upload.media_type.startswith("video/"):
+                described = await self._decoder.probe_video(data, field=upload.field)
+                upload.duration_s = math.inf if described.duration_s is None else described.duration_s
             elif upload.media_type.startswith("audio/"):
                 upload.duration_s = _seconds(await self._decoder.probe(data, field=upload.field))
             else:
@@ -125,8 +147,18 @@ class Gateway:
                     task.paint.audio.CopyFrom(await self.own_audio(task.paint.audio.key, owner, "audio"))
             case "describe":
                 task.describe.audio.CopyFrom(await self.own_audio(task.describe.audio.key, owner, "audio"))
+            case "compose":
+                admission.check_compose(task.compose, self.settings.max_music_cost)
+            case "score":
+                task.score.media.CopyFrom(await self.own_media(task.score.media.key, owner, "media"))
+                admission.check_score(
+                    task.score,
+                    task.score.media.media_type,
+                    self._decoder.settings.max_video_seconds,
+                    self.settings.max_music_cost,
+                )
             case _:
-                limit = "paint or describe"
+                limit = "paint, describe, score or compose"
                 raise InvalidArgument("the task has no kind that is known here", field="task", limit=limit)
         with watch.stage("enqueue"):
             return await self.jobs.submit(task, owner=owner, idempotency_key=idempotency_key, timeout_s=timeout_s)
@@ -149,12 +181,25 @@ class Gateway:
             NotFound: No such upload of this owner.
             InvalidArgument: It is neither, or the key is empty.
         """
-        if not key:
-            raise InvalidArgument(f"{field} has no key", field=field)
-        ref = await self.objects.info(key, owner)
-        if not ref.media_type.startswith("audio/"):
+        ref = await self.own_media(key, owner, field)
+        # The sound of a video that came as an mp4 file is heard as well.
+        if not ref.media_type.startswith("audio/") and ref.media_type != VIDEO:
             raise InvalidArgument(f"{field} is {ref.media_type}, not audio", field=field, limit="audio")
         return ref
+
+    async def own_media(self, key: str, owner: str, field: str) -> media_pb2.BlobRef:
+        """The stored reference of a caller's upload. Raises `NotFound`, or `InvalidArgument` where the key is empty."""
+        if not key:
+            raise InvalidArgument(f"{field} has no key", field=field)
+        return await self.objects.info(key, owner)
+
+    async def _is_video(self, data: bytes, field: str) -> bool:
+        """Whether an mp4 file holds moving pictures; what is wrong with it otherwise is told by whoever looks next."""
+        try:
+            await self._decoder.probe_video(data, field=field)
+        except (MalformedMedia, UnsupportedMediaType):
+            return False
+        return True
 
     async def embed(self, field: str, texts: Sequence[str], watch: Stopwatch) -> Embedded:
         """Texts into vectors.
@@ -248,6 +293,12 @@ class Gateway:
 def media_type_of(head: bytes) -> str | None:
     """The media type told by the first bytes of a file, MIDI included; None where it is nothing that is read."""
     return MIDI if head.startswith(MIDI_MAGIC) else sniff(head)
+
+
+def visual_type_of(head: bytes) -> str | None:
+    """The media type told by the first bytes of a file that is to be seen: any mp4 file is a video."""
+    found = media_type_of(head)
+    return VIDEO if found == AMBIGUOUS else found
 
 
 def check_felt(media_type: str) -> None:

@@ -69,7 +69,7 @@ class Upload:
         field: The request's field, for messages.
         max_bytes: Refused past this size.
         sniff: First bytes to media type, None for what is not known.
-        accepts: Prefix of the media types that are taken, such as "audio/"; "" takes all that `sniff` knows.
+        accepts: Prefixes of the media types that are taken, such as "audio/"; "" takes all that `sniff` knows.
 
     Attributes:
         media_type: Told by the first bytes; "" until they have come.
@@ -83,7 +83,7 @@ class Upload:
         field: str,
         max_bytes: int,
         sniff: Callable[[bytes], str | None],
-        accepts: str = "",
+        accepts: str | tuple[str, ...] = "",
         filename: str = "",
     ) -> None:
         self.field = field
@@ -104,6 +104,11 @@ class Upload:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def takes_anything(self) -> bool:
+        """Whether any kind of file is taken."""
+        return not self._accepts
 
     @property
     def size(self) -> int:
@@ -170,6 +175,7 @@ class Upload:
         found = self._sniff(bytes(self._data[:_HEAD_BYTES]))
         if found is None or not found.startswith(self._accepts):
             told = found or "of an unknown format"
-            wanted = self._accepts.rstrip("/") or "audio, MIDI or image"
+            kinds = (self._accepts,) if isinstance(self._accepts, str) else self._accepts
+            wanted = " or ".join(kind.rstrip("/") for kind in kinds) or "audio, MIDI, image or video"
             raise UnsupportedMediaType(f"{self.field} is {told}, not {wanted}", field=self.field, limit=wanted)
         self.media_type = found

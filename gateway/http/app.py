@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from gateway import problems
 from gateway.auth import Keyring
 from gateway.core import Gateway
-from gateway.http import blobs, descriptions, embeddings, emotions, health, images, jobs, openapi
+from gateway.http import blobs, compositions, descriptions, embeddings, emotions, health, images, jobs, openapi, scores
 from gateway.http.entry import Entry
 from luce._version import __version__
 from luce.errors import LuceError
@@ -30,7 +30,16 @@ def build(core: Gateway, lifecycle: Lifecycle, metrics: Metrics, keyring: Keyrin
     app.state.core = core
     app.state.lifecycle = lifecycle
     app.state.metrics = metrics
-    for router in (images.router, descriptions.router, emotions.router, jobs.router, blobs.router, health.router):
+    for router in (
+        images.router,
+        descriptions.router,
+        emotions.router,
+        scores.router,
+        compositions.router,
+        jobs.router,
+        blobs.router,
+        health.router,
+    ):
         app.include_router(router)
     app.add_exception_handler(LuceError, problems.on_luce_error)
     app.add_exception_handler(RequestValidationError, problems.on_validation_error)

@@ -26,7 +26,14 @@ from luce.server.metrics import Metrics
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _TIMEOUT_HEADER: Final = HTTP_HEADER.lower().encode()
 _GUARDED_PREFIX: Final = "/v1/"
-_TRANSFERS: Final = ("/v1/images/generations", "/v1/descriptions", "/v1/emotions", "/v1/blobs")
+_TRANSFERS: Final = (
+    "/v1/images/generations",
+    "/v1/descriptions",
+    "/v1/emotions",
+    "/v1/scores",
+    "/v1/compositions",
+    "/v1/blobs",
+)
 # Asked for every second or so by machines; they are no traffic.
 _PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

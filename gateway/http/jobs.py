@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from starlette.responses import StreamingResponse
 
+from gateway.core import Gateway
 from gateway.http import records
 from gateway.http.answers import json_response, problems
 from gateway.http.blobs import blob_response
@@ -59,11 +60,20 @@ async def cancel_job(job_id: JobId, core: CoreOf, owner: OwnerOf) -> Response:
     response_model=None,
     responses={
         200: {
-            "description": "The picture; JSON of several, under `Accept: application/json`, or of a description",
+            "description": (
+                "The picture, or the piece of music; JSON of several, under `Accept: application/json`, or of a "
+                "description"
+            ),
             "content": {
                 "image/png": {"schema": {"type": "string", "format": "binary"}},
+                "audio/*": {"schema": {"type": "string", "format": "binary"}},
                 "application/json": {
-                    "schema": {"anyOf": [{"$ref": f"#/components/schemas/{kind}"} for kind in ("PaintResult", "Music")]}
+                    "schema": {
+                        "anyOf": [
+                            {"$ref": f"#/components/schemas/{kind}"}
+                            for kind in ("PaintResult", "Music", "CompositionResult", "ScoreResult")
+                        ]
+                    }
                 },
             },
         },
@@ -75,14 +85,19 @@ async def get_result(
     job_id: JobId,
     core: CoreOf,
     owner: OwnerOf,
-    index: Annotated[int | None, Query(ge=0, description="Which picture, from 0")] = None,
+    index: Annotated[int | None, Query(ge=0, description="Which picture or piece, from 0")] = None,
+    part: Annotated[
+        Literal["audio", "midi", "piano_roll", "video"] | None, Query(description="Of a piece: which of its files")
+    ] = None,
 ) -> Response:
-    """What the job made: the picture itself where it is one, or with `index`; else JSON with links; a description."""
+    """What the job made: the picture or the music where it is one, or with `index`; else JSON with links."""
     job = await core.jobs.get(job_id, owner)
     if job.state != jobs_pb2.JOB_STATE_SUCCEEDED:
         state = records.STATES.get(job.state, "queued")
         why = f": {job.problem.message}" if job.HasField("problem") else ""
         raise FailedPrecondition(f"the job is {state}{why}; only one that succeeded has a result", limit="succeeded")
+    if job.result.WhichOneof("value") in ("compose", "score"):
+        return await _written_result(request, job, core, owner, index, part)
     images = job.result.paint.images
     if job.result.HasField("describe"):
         return json_response(records.job_record(job)["result"])
@@ -93,9 +108,25 @@ async def get_result(
     return await blob_response(core, images[index or 0].image, owner, request.headers.get("if-none-match"))
 
 
+async def _written_result(
+    request: Request, job: jobs_pb2.Job, core: Gateway, owner: str, index: int | None, part: str | None
+) -> Response:
+    """One file of one piece; JSON of all where neither is named and there are several, or where JSON is wanted."""
+    pieces = (job.result.compose if job.result.HasField("compose") else job.result.score).pieces
+    told = index is not None or part is not None
+    if not told and (len(pieces) != 1 or _wants_json(request.headers.get("accept", ""))):
+        return json_response(records.job_record(job)["result"])
+    if (index or 0) >= len(pieces):
+        raise NotFound(f"the job wrote {len(pieces)} pieces", field="index", limit=f"0..{len(pieces) - 1}")
+    chosen, wanted = pieces[index or 0], part or "audio"
+    if not records.has_part(chosen, wanted):
+        raise NotFound(f"the piece has no {wanted}", field="part", limit="a part that was asked for")
+    return await blob_response(core, getattr(chosen, wanted), owner, request.headers.get("if-none-match"))
+
+
 def _wants_json(accept: str) -> bool:
     kinds = [part.partition(";")[0].strip() for part in accept.lower().split(",")]
-    return "application/json" in kinds and not any(kind.startswith("image/") for kind in kinds)
+    return "application/json" in kinds and not any(kind.startswith(("image/", "audio/")) for kind in kinds)
 
 
 @router.get(

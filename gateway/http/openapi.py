@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from gateway.http import schemas
+from gateway.http import music_schemas, schemas
 from gateway.http.answers import problems
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -21,6 +21,12 @@ _MODELS = (
     schemas.EmotionForm,
     schemas.EmotionRequest,
     schemas.EmbeddingsRequest,
+    music_schemas.ScoreForm,
+    music_schemas.ScoreRequest,
+    music_schemas.CompositionForm,
+    music_schemas.CompositionRequest,
+    schemas.CompositionResult,
+    schemas.ScoreResult,
     schemas.Job,
     schemas.Embeddings,
     schemas.PaintResult,

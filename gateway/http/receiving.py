@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from fastapi import Request
@@ -47,6 +48,32 @@ async def receive_form(request: Request, boundary: bytes, upload: Upload) -> tup
     reader = FormReader(boundary, open_file, frozenset({upload.field}))
     await reader.read(body.chunks(request.receive))
     return reader.fields, came
+
+
+async def receive_fields(request: Request, boundary: bytes, most: int) -> dict[str, str]:
+    """The fields of a form without a file.
+
+    Raises:
+        PayloadTooLarge: It has more than `most` bytes.
+        InvalidArgument, RequestError: From the form; a file among its fields.
+    """
+
+    def refuse(field: str, _filename: str, _media_type: str) -> Upload:
+        raise InvalidArgument(f"there is no file field {field!r}", field=field, limit="text")
+
+    reader = FormReader(boundary, refuse, frozenset())
+    await reader.read(_bounded(body.chunks(request.receive), most))
+    return reader.fields
+
+
+async def _bounded(chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > most:
+            limit = f"{most} bytes"
+            raise PayloadTooLarge(f"the body has more than {limit}", field="body", limit=limit)
+        yield chunk
 
 
 async def json_fields(request: Request, content_type: str, most: int, watch: Stopwatch) -> dict[str, Any]:

@@ -21,6 +21,9 @@ STATES: Final = {
 STATE_OF_NAME: Final = {name: state for state, name in STATES.items()}
 TERMINAL: Final = frozenset({jobs_pb2.JOB_STATE_SUCCEEDED, jobs_pb2.JOB_STATE_FAILED, jobs_pb2.JOB_STATE_CANCELLED})
 
+PIECE_PARTS: Final = ("audio", "midi", "piano_roll", "video")
+"""Files of a written piece."""
+
 _DIMENSIONS: Final = {
     agents_pb2.DESCRIPTOR_DIMENSION_INSTRUMENTS: "instruments",
     agents_pb2.DESCRIPTOR_DIMENSION_STYLE: "style",
@@ -72,8 +75,22 @@ def job_record(job: jobs_pb2.Job) -> dict[str, Any]:
 
 
 def _result(job: jobs_pb2.Job) -> dict[str, Any]:
-    if job.result.WhichOneof("value") == "describe":
-        return music(job.result.describe.music)
+    match job.result.WhichOneof("value"):
+        case "describe":
+            return music(job.result.describe.music)
+        case "compose":
+            return _written(job.id, job.result.compose)
+        case "score":
+            scored = job.result.score
+            shots = [
+                {
+                    "start_s": _rounded(shot.start_s, 3),
+                    "duration_s": _rounded(shot.duration_s, 3),
+                    "emotion": emotion(shot.emotion),
+                }
+                for shot in scored.shots
+            ]
+            return _written(job.id, scored) | {"shots": shots}
     paint = job.result.paint
     return {
         "images": [
@@ -81,6 +98,66 @@ def _result(job: jobs_pb2.Job) -> dict[str, Any]:
             for index, image in enumerate(paint.images)
         ],
         "music": music(paint.music) if paint.HasField("music") else None,
+    }
+
+
+def _written(job_id: str, result: mapping_pb2.ComposeResult | mapping_pb2.ScoreResult) -> dict[str, Any]:
+    """The pieces that a job wrote, each with the paths of its files, and how they came to be."""
+    pieces = []
+    for index, written in enumerate(result.pieces):
+        urls = {part: f"{job_url(job_id)}/result?index={index}&part={part}" for part in PIECE_PARTS}
+        told = piece(written)
+        pieces.append(told | {"urls": {part: url for part, url in urls.items() if told[part] is not None}})
+    return {
+        "pieces": pieces,
+        "emotion": emotion(result.emotion),
+        "chain": [chain_step(step) for step in result.chain],
+    }
+
+
+def piece(message: mapping_pb2.Piece) -> dict[str, Any]:
+    """A written piece; its files by reference."""
+    files = {part: blob(getattr(message, part)) if has_part(message, part) else None for part in PIECE_PARTS}
+    return files | {
+        "duration_s": _rounded(message.duration_s, 3),
+        "seed": message.seed,
+        "asked": emotion(message.asked),
+        "obtained": emotion(message.obtained),
+        "curve": curve(message.obtained_curve),
+        "key": message.key or None,
+        "time_signature": message.time_signature or None,
+        "tempo_bpm": _rounded(message.tempo_bpm, 2),
+        "instruments": list(message.instruments),
+        "candidate": message.candidate,
+        "candidates": message.candidates,
+        "loudness_lufs": _rounded(message.loudness_lufs, 2),
+        "notes": message.notes,
+    }
+
+
+def has_part(message: mapping_pb2.Piece, part: str) -> bool:
+    """Whether a piece has this one of `PIECE_PARTS`."""
+    return message.HasField(part)  # type: ignore[arg-type]  # the stub lists the names as literals
+
+
+def chain_step(message: mapping_pb2.ChainStep) -> dict[str, Any]:
+    """One step from what was seen or read to the music."""
+    elements = [
+        {"name": element.name, "values": list(element.values), "reason": element.reason or None}
+        for element in message.elements
+    ]
+    return {"stage": message.stage, "text": message.text, "elements": elements}
+
+
+def audio_chunk(message: mapping_pb2.AudioChunk) -> dict[str, Any]:
+    """A stretch of sound, told while the rest is being composed."""
+    return {
+        "piece": message.piece,
+        "index": message.index,
+        "start_s": _rounded(message.start_s, 3),
+        "duration_s": _rounded(message.duration_s, 3),
+        "audio": blob(message.audio),
+        "last": message.last,
     }
 
 
@@ -206,6 +283,12 @@ def _partial(partial: jobs_pb2.JobEvent.Partial) -> dict[str, Any]:
             return {"prompt": prompt(partial.prompt)}
         case "image":
             return {"image": painted_image(partial.image)}
+        case "audio":
+            return {"audio": audio_chunk(partial.audio)}
+        case "chain":
+            return {"chain": chain_step(partial.chain)}
+        case "piece":
+            return {"piece": piece(partial.piece)}
     return {}
 
 

@@ -37,15 +37,18 @@ _RUNNING_JOB: Final[dict[str, Any]] = {
 }
 
 
-def _range(allowed: tuple[float, float], **more: Any) -> Any:
+def ranged(allowed: tuple[float, float], **more: Any) -> Any:
+    """A number that may be left out, with its range for readers."""
     return Field(default=None, json_schema_extra={"minimum": allowed[0], "maximum": allowed[1], **more})
 
 
-class _Request(BaseModel):
+class RequestBody(BaseModel):
+    """A body whose unknown fields are refused by name."""
+
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-class ImageOptions(_Request):
+class ImageOptions(RequestBody):
     """How many pictures, and how they are painted. A field left out takes the model's default."""
 
     prompt: str = Field(default="", json_schema_extra={"maxLength": admission.PROMPT_CHARACTERS})
@@ -54,28 +57,28 @@ class ImageOptions(_Request):
     negative_prompt: str = Field(default="", json_schema_extra={"maxLength": admission.PROMPT_CHARACTERS})
     """What the pictures should not show."""
 
-    n: int | None = _range(admission.PICTURES)
+    n: int | None = ranged(admission.PICTURES)
     """How many pictures."""
 
-    seed: int | None = _range(admission.SEED)
+    seed: int | None = ranged(admission.SEED)
     """Seed of the first picture; picture i takes seed + i. Left out, it is drawn and told in the job."""
 
-    steps: int | None = _range(admission.STEPS)
+    steps: int | None = ranged(admission.STEPS)
     """Denoising steps."""
 
-    guidance_scale: float | None = _range(admission.GUIDANCE_SCALE)
+    guidance_scale: float | None = ranged(admission.GUIDANCE_SCALE)
     """Classifier-free guidance scale; 1 is none."""
 
     size: str | None = Field(default=None, examples=["256x256"])
     """`WIDTHxHEIGHT` in pixels, or "auto"; instead of `width` and `height`."""
 
-    width: int | None = _range(admission.SIDE, multipleOf=admission.SIDE_MULTIPLE)
+    width: int | None = ranged(admission.SIDE, multipleOf=admission.SIDE_MULTIPLE)
     """Pixels."""
 
-    height: int | None = _range(admission.SIDE, multipleOf=admission.SIDE_MULTIPLE)
+    height: int | None = ranged(admission.SIDE, multipleOf=admission.SIDE_MULTIPLE)
     """Pixels."""
 
-    preview_every: int | None = _range((0, admission.STEPS[1]))
+    preview_every: int | None = ranged((0, admission.STEPS[1]))
     """A preview every so many steps; 0: none."""
 
     timeout_s: float | None = Field(default=None, json_schema_extra={"minimum": 0})
@@ -109,7 +112,7 @@ class ImageGenerationForm(ImageOptions):
     """The piece of music: wav, flac, mp3, ogg (vorbis, opus), m4a or MIDI."""
 
 
-class DescriptionOptions(_Request):
+class DescriptionOptions(RequestBody):
     """How music is described."""
 
     timeout_s: float | None = Field(default=None, json_schema_extra={"minimum": 0})
@@ -132,7 +135,7 @@ class DescriptionForm(DescriptionOptions):
     """The piece of music: wav, flac, mp3, ogg (vorbis, opus), m4a or MIDI."""
 
 
-class EmotionRequest(_Request):
+class EmotionRequest(RequestBody):
     """A medium to feel: one of `media_key` and `text`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"media_key": "upload-0f3b"}]})
@@ -144,14 +147,14 @@ class EmotionRequest(_Request):
     """Words; answered with 501 in this version."""
 
 
-class EmotionForm(_Request):
+class EmotionForm(RequestBody):
     """The medium itself, as `multipart/form-data`."""
 
     media: str | None = Field(default=None, json_schema_extra={"format": "binary"})
     """A piece of music: wav, flac, mp3, ogg (vorbis, opus), m4a or MIDI. Images are answered with 501."""
 
 
-class EmbeddingsRequest(_Request):
+class EmbeddingsRequest(RequestBody):
     """Texts into vectors, in the OpenAI shape."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"input": ["a calm lake at dawn", "thunder"]}]})
@@ -301,6 +304,67 @@ class PaintResult(BaseModel):
     music: Music | None
 
 
+class Element(BaseModel):
+    """One element that was seen, read or chosen, and why."""
+
+    name: str
+    values: list[str]
+    reason: str | None
+
+
+class ChainStep(BaseModel):
+    """One step from what was seen or read to the music."""
+
+    stage: str
+    text: str
+    elements: list[Element]
+
+
+class Piece(BaseModel):
+    """A written piece: as sound, as MIDI, as a picture of its notes, and in a video where one was asked for."""
+
+    audio: Blob | None
+    midi: Blob | None
+    piano_roll: Blob | None
+    video: Blob | None
+    duration_s: float
+    seed: int
+    asked: Emotion
+    obtained: Emotion
+    curve: list[EmotionPoint]
+    key: str | None
+    time_signature: str | None
+    tempo_bpm: float
+    instruments: list[str]
+    candidate: int
+    candidates: int
+    loudness_lufs: float
+    notes: int
+    urls: dict[str, str] | None = None
+
+
+class CompositionResult(BaseModel):
+    """What a compose job wrote, and how it came to be."""
+
+    pieces: list[Piece]
+    emotion: Emotion
+    chain: list[ChainStep]
+
+
+class Shot(BaseModel):
+    """A stretch of a video between two cuts."""
+
+    start_s: float
+    duration_s: float
+    emotion: Emotion
+
+
+class ScoreResult(CompositionResult):
+    """What a score job wrote; of a video its shots."""
+
+    shots: list[Shot]
+
+
 class Image(BaseModel):
     """A picture in the OpenAI shape: one of `url` and `b64_json`."""
 
@@ -344,7 +408,7 @@ class Job(BaseModel):
     seed: int
     models: dict[str, str]
     problem: Problem | None
-    result: PaintResult | Music | None
+    result: PaintResult | Music | ScoreResult | CompositionResult | None
     links: dict[str, str]
 
 

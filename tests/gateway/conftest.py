@@ -23,7 +23,7 @@ from luce.server.host.lifecycle import ServiceState
 from luce.server.jobs import JobContext, JobWorker
 from luce.server.media import encode_png
 from luce.server.settings import BusSettings, HostSettings, JobSettings, TritonSettings
-from luce.v1 import agents_pb2, emotion_pb2, jobs_pb2, media_pb2
+from luce.v1 import agents_pb2, emotion_pb2, jobs_pb2, mapping_pb2, media_pb2
 from tests.fixtures.media import encode, song
 from tests.fixtures.nats import NatsServer, free_port
 
@@ -143,6 +143,37 @@ async def describe(queued: jobs_pb2.QueuedTask, job: jobs_pb2.Job, context: JobC
     return jobs_pb2.Job.Result(describe=agents_pb2.DescribeResult(music=heard(audio)))
 
 
+async def write(queued: jobs_pb2.QueuedTask, job: jobs_pb2.Job, context: JobContext) -> jobs_pb2.Job.Result:
+    """Writes "music" at once: each file holds what was asked for. A text that begins with "wait" takes for ever."""
+    task = queued.task
+    request = task.compose if task.HasField("compose") else task.score
+    if task.compose.text.startswith("wait"):
+        await asyncio.sleep(60)
+    step = mapping_pb2.ChainStep(stage="read", text="A calm text.")
+    step.elements.add(name="emotion", values=["calm"], reason="it says so")
+    await context.partial(chain=step)
+    pieces = []
+    for index in range(max(1, request.options.n)):
+        piece = mapping_pb2.Piece(seed=context.seed + index, duration_s=request.options.seconds or 8.0, notes=3)
+        for name, media_type in (("midi", "audio/midi"), ("audio", "audio/wav"), ("piano_roll", "image/png")):
+            blob = await context.objects.put(
+                f"{name} {index}".encode(),
+                media_type=media_type,
+                filename=f"{name}-{index}",
+                owner=context.owner,
+                max_bytes=99,
+                kind="result",
+            )
+            getattr(piece, name).CopyFrom(blob)
+        if request.options.stream:
+            await context.audio(b"chunk", piece=index, index=0, start_s=0.0, duration_s=1.0, last=True)
+        pieces.append(piece)
+    if task.HasField("compose"):
+        return jobs_pb2.Job.Result(compose=mapping_pb2.ComposeResult(pieces=pieces, chain=[step]))
+    shots = [mapping_pb2.Shot(duration_s=8.0)] if task.score.media.media_type.startswith("video/") else []
+    return jobs_pb2.Job.Result(score=mapping_pb2.ScoreResult(pieces=pieces, chain=[step], shots=shots))
+
+
 class SimpleAgents:
     """Agents that answer at once."""
 
@@ -161,7 +192,7 @@ async def working(settings: Settings, concurrency: int = 2) -> AsyncIterator[Non
     nc = await connect(settings.bus, "worker")
     workers = [
         JobWorker(kind, handler, concurrency=concurrency, settings=settings.jobs, bus=settings.bus)
-        for kind, handler in (("paint", paint), ("describe", describe))
+        for kind, handler in (("paint", paint), ("describe", describe), ("compose", write), ("score", write))
     ]
     for worker in workers:
         await worker.start(nc)

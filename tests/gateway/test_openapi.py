@@ -35,6 +35,8 @@ async def test_every_route_is_declared_with_its_problems(doors: Doors) -> None:
         ("post", "/v1/descriptions"),
         ("post", "/v1/emotions"),
         ("post", "/v1/embeddings"),
+        ("post", "/v1/scores"),
+        ("post", "/v1/compositions"),
         ("get", "/v1/jobs"),
         ("get", "/v1/jobs/{job_id}"),
         ("delete", "/v1/jobs/{job_id}"),

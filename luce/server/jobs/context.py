@@ -14,7 +14,7 @@ from luce.server.bus.objects import ObjectStore
 from luce.server.deadline import Deadline
 from luce.server.jobs import record as transitions
 from luce.server.jobs.store import Held, JobStore
-from luce.v1 import agents_pb2, jobs_pb2
+from luce.v1 import agents_pb2, jobs_pb2, mapping_pb2
 
 log = logging.getLogger(__name__)
 
@@ -120,12 +120,43 @@ class JobContext:
         music: agents_pb2.MusicDescription | None = None,
         prompt: agents_pb2.Prompt | None = None,
         image: agents_pb2.PaintedImage | None = None,
+        chain: mapping_pb2.ChainStep | None = None,
+        piece: mapping_pb2.Piece | None = None,
     ) -> None:
         """Tell one part of the result before the rest. Exactly one argument. Best effort, never an error."""
-        if sum(part is not None for part in (music, prompt, image)) != 1:
-            raise InvalidArgument("exactly one of music, prompt and image")
-        partial = jobs_pb2.JobEvent.Partial(music=music, prompt=prompt, image=image)
+        if sum(part is not None for part in (music, prompt, image, chain, piece)) != 1:
+            raise InvalidArgument("exactly one of music, prompt, image, chain and piece")
+        partial = jobs_pb2.JobEvent.Partial(music=music, prompt=prompt, image=image, chain=chain, piece=piece)
         self._say(lambda: self._store.tell(jobs_pb2.JobEvent(job_id=self.job_id, partial=partial)))
+
+    async def audio(self, wav: bytes, *, piece: int, index: int, start_s: float, duration_s: float, last: bool) -> None:
+        """Let a stretch of sound be heard, chunk `index` of a piece. Best effort, never an error.
+
+        Args:
+            wav: A WAV file, at most `MAX_PREVIEW_BYTES`; kept as long as previews.
+            piece: Which piece, from 0.
+            index: Which chunk of it, from 0.
+            start_s: Where in the piece it begins, seconds.
+            duration_s: Seconds.
+            last: Whether it is the piece's last one.
+        """
+
+        async def send() -> None:
+            blob = await self._previews.put(
+                wav,
+                media_type="audio/wav",
+                filename=f"piece-{piece}-{index}.wav",
+                owner=self.owner,
+                max_bytes=MAX_PREVIEW_BYTES,
+                kind="preview",
+            )
+            chunk = mapping_pb2.AudioChunk(
+                piece=piece, index=index, start_s=start_s, duration_s=duration_s, audio=blob, last=last
+            )
+            partial = jobs_pb2.JobEvent.Partial(audio=chunk)
+            await self._store.tell(jobs_pb2.JobEvent(job_id=self.job_id, partial=partial))
+
+        self._say(send)
 
     def used_model(self, name: str, version: str) -> None:
         """Record that this model took part."""

@@ -133,13 +133,13 @@ def _check_mp4(data: bytes, field: str) -> None:
         elif size == 0:
             size = len(data) - position
         if size < 8:
-            raise MalformedMedia(f"{field}: the m4a file has a box of {size} bytes", field=field)
+            raise MalformedMedia(f"{field}: the mp4 file has a box of {size} bytes", field=field)
         if position + size > len(data):
-            raise _cut(field, f"the m4a box {name.decode('latin-1')!r} ends after the file")
+            raise _cut(field, f"the mp4 box {name.decode('latin-1')!r} ends after the file")
         indexed = indexed or name == b"moov"
         position += size
     if not indexed:
-        raise _cut(field, "the m4a file has no index")
+        raise _cut(field, "the mp4 file has no index")
 
 
 _CHECKS: Final[dict[str, Callable[[bytes, str], None]]] = {
