@@ -9,7 +9,7 @@ from luce.server.jobs import JobContext
 from luce.v1 import agents_pb2, jobs_pb2
 from services.agents.hearing import Hearing
 
-_DECODED: Final = 0.2
+_FETCHED: Final = 0.05
 
 
 class Describer:
@@ -29,8 +29,9 @@ class Describer:
             RequestError: The request or its music is at fault.
             ServiceError: Something else is; another attempt may succeed.
         """
-        key = task.task.describe.audio.key
+        request = task.task.describe
+        key = request.audio.key
         if not key:
             raise InvalidArgument("audio is missing", field="audio", limit="an audio or MIDI blob")
-        music = await self._hearing.hear(key, context, decoded=_DECODED)
+        music = await self._hearing.hear(key, context, decoded=_FETCHED, brief=request.brief)
         return jobs_pb2.Job.Result(describe=agents_pb2.DescribeResult(music=music))

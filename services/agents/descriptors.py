@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Final
 
-from luce.server.music.analysis import MusicAnalysis
-from luce.server.vocabulary import vocabulary
 from luce.v1 import agents_pb2
-
-# Moods told of one piece, and how much farther than the nearest one the others may lie in the plane.
-_MOODS: Final = 3
-_MOOD_REACH: Final = 0.25
-# Typical distance between neighbouring moods of the vocabulary: nearer than that, a mood's word is right.
-_MOOD_RADIUS: Final = 0.25
-_NEUTRAL: Final = 0.12
+from services.agents.moods import mood_of
+from services.agents.tagging import told
 
 
-def complete(music: agents_pb2.MusicDescription, analysis: MusicAnalysis) -> None:
-    """Fill in what follows from an analysis beside the emotion: the beats, then the descriptors of all."""
-    music.beat_times.extend(analysis.tempo.beat_times)
-    music.descriptors.extend(descriptors_of(music))
-
-
-def descriptors_of(music: agents_pb2.MusicDescription) -> list[agents_pb2.Descriptor]:
+def descriptors_of(
+    music: agents_pb2.MusicDescription, written: tuple[Sequence[str], Sequence[str]] = ((), ())
+) -> list[agents_pb2.Descriptor]:
     """One descriptor of each dimension, in their order, from the other fields of a description.
 
-    Instruments and style are unknown: no model tells them yet. Silence has no descriptor that is known.
+    Silence has no descriptor that is known; what was heard as no music has neither instruments, style nor mood.
+
+    Args:
+        music: The description, with its tags.
+        written: Instruments and style of written music, where the file tells them; they come before what was heard.
     """
     known = not music.silent
     return [
-        _descriptor(agents_pb2.DESCRIPTOR_DIMENSION_INSTRUMENTS),
-        _descriptor(agents_pb2.DESCRIPTOR_DIMENSION_STYLE),
+        _found(agents_pb2.DESCRIPTOR_DIMENSION_INSTRUMENTS, music, ("instruments", "voice"), written[0]),
+        _found(agents_pb2.DESCRIPTOR_DIMENSION_STYLE, music, ("styles",), written[1]),
         _measured(
             agents_pb2.DESCRIPTOR_DIMENSION_KEY,
             [music.key, *music.key_alternatives] if known and music.key else [],
@@ -54,42 +45,26 @@ def descriptors_of(music: agents_pb2.MusicDescription) -> list[agents_pb2.Descri
     ]
 
 
-def uncertainty_of(music: agents_pb2.MusicDescription) -> tuple[float, float]:
-    """Standard deviation of the whole piece's valence and arousal: the mean over its curve, (0, 0) without one.
-
-    The windows of one piece err alike, so that their mean is no surer than each of them.
-    """
-    points = music.curve.points
-    if not points:
-        return 0.0, 0.0
-    return (
-        sum(point.valence_uncertainty for point in points) / len(points),
-        sum(point.arousal_uncertainty for point in points) / len(points),
+def _found(
+    dimension: agents_pb2.DescriptorDimension.ValueType,
+    music: agents_pb2.MusicDescription,
+    kinds: Sequence[str],
+    written: Sequence[str],
+) -> agents_pb2.Descriptor:
+    if written:
+        return _descriptor(dimension, written, 1.0, agents_pb2.DESCRIPTOR_SOURCE_SIGNAL)
+    heard = sorted((tag for kind in kinds for tag in told(music, kind)), key=lambda tag: -tag.confidence)
+    return _descriptor(
+        dimension,
+        [tag.name for tag in heard],
+        heard[0].confidence if heard else 0.0,
+        agents_pb2.DESCRIPTOR_SOURCE_MODEL,
     )
-
-
-def moods_of(valence: float, arousal: float, count: int = _MOODS) -> list[str]:
-    """The vocabulary's words for an emotion, nearest first, at most `count`; "neutral" where little is felt."""
-    if max(abs(valence), abs(arousal)) < _NEUTRAL:
-        return ["neutral"]
-    nearest = vocabulary().nearest("mood", valence, arousal, count=count)
-    reach = nearest[0].distance(valence, arousal) + _MOOD_REACH
-    return [entry.phrases[0] for entry in nearest if entry.distance(valence, arousal) <= reach]
 
 
 def _mood(music: agents_pb2.MusicDescription) -> agents_pb2.Descriptor:
-    """The words of the emotion.
-
-    The confidence is the probability that the true emotion lies no farther from the one that was told than moods lie
-    from each other, for an isotropic normal error (Rayleigh): 1 - exp(-r² / 2s²). 0 where the error is not known.
-    """
-    variance = sum(spread**2 for spread in uncertainty_of(music)) / 2
-    return _descriptor(
-        agents_pb2.DESCRIPTOR_DIMENSION_MOOD,
-        moods_of(music.emotion.valence, music.emotion.arousal),
-        1.0 - math.exp(-(_MOOD_RADIUS**2) / (2 * variance)) if variance > 0 else 0.0,
-        agents_pb2.DESCRIPTOR_SOURCE_MODEL,
-    )
+    words, confidence = mood_of(music)
+    return _descriptor(agents_pb2.DESCRIPTOR_DIMENSION_MOOD, words, confidence, agents_pb2.DESCRIPTOR_SOURCE_MODEL)
 
 
 def _measured(

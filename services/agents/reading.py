@@ -6,17 +6,17 @@ import asyncio
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from luce.server.inference import InferenceClient
 from luce.server.music.emotion_input import note_rows
 from luce.server.music.key import KeyEstimate, estimate_key
 from luce.server.music.midi import MidiMusic, read_midi
 from luce.server.music.notes import Notes
+from luce.server.music.programs import ensemble_of, instruments_of
+from luce.server.music.spectra import FloatArray
 from luce.v1 import agents_pb2
-from services.agents.descriptors import descriptors_of
 from services.agents.emotions import emotions_of, tell_emotions
-from services.agents.summary import summarize
+from services.agents.patience import Patience, at_once
 
 MODEL: Final = "note_emotion"
 
@@ -47,24 +47,31 @@ class Reader:
         """The notes of a MIDI file. Raises what `read_midi` raises."""
         return await asyncio.to_thread(read_midi, data)
 
-    async def feel(self, piece: MidiMusic) -> tuple[agents_pb2.MusicDescription, str]:
-        """The description, and the version of the model that felt it.
+    async def feel(
+        self, piece: MidiMusic, *, patience: Patience = at_once
+    ) -> tuple[agents_pb2.MusicDescription, FloatArray, str]:
+        """What is measured and felt, the row of the whole piece that the model read, and the model's version.
 
         Raises:
             Unavailable: The model server is away.
             DeadlineExceeded: It takes too long.
         """
         rows = await asyncio.to_thread(note_rows, piece.notes, piece.seconds, written=True)
-        emotion, uncertainty, version = await emotions_of(
-            self._inference, MODEL, rows, most=self._rows, timeout_s=self._timeout_s
+        emotion, uncertainty, version = await patience(
+            lambda: emotions_of(self._inference, MODEL, rows, most=self._rows, timeout_s=self._timeout_s)
         )
-        return await asyncio.to_thread(describe, piece, emotion, uncertainty), version
+        return await asyncio.to_thread(measured, piece, emotion, uncertainty), rows[-1], version
 
 
-def describe(
-    piece: MidiMusic, emotion: NDArray[np.float32], uncertainty: NDArray[np.float32]
-) -> agents_pb2.MusicDescription:
-    """The description of written music.
+def orchestra_of(piece: MidiMusic) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The instruments of a file by its programs, and the style by its ensemble, where that tells one."""
+    instruments = instruments_of(piece.programs, drums=piece.drum_onsets_s.size > 0)
+    style = ensemble_of(instruments)
+    return instruments, (style,) if style else ()
+
+
+def measured(piece: MidiMusic, emotion: FloatArray, uncertainty: FloatArray) -> agents_pb2.MusicDescription:
+    """What written music says, without words.
 
     Tempo and metre are believed as far as the notes keep to them: what was played freely into a file keeps to nothing.
     The loudness is a guess from the velocities.
@@ -90,8 +97,6 @@ def describe(
         loudness_lufs=_SOFTEST_LUFS + _LOUDER_LU * float(piece.notes.amplitude.mean()),
     )
     tell_emotions(music, piece.seconds, emotion, uncertainty)
-    music.descriptors.extend(descriptors_of(music))
-    music.summary = summarize(music)
     return music
 
 

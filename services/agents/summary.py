@@ -5,18 +5,28 @@ from __future__ import annotations
 from typing import Final
 
 from luce.v1 import agents_pb2
-from services.agents.descriptors import moods_of, uncertainty_of
+from services.agents.moods import change_of, moods_of, uncertainty_of
+from services.agents.tagging import told
 
 _TEMPO_WORDS: Final = ((66.0, "very slow"), (92.0, "slow"), (120.0, "moderate"), (156.0, "fast"))
 _LOUDNESS_WORDS: Final = ((-32.0, "very soft"), (-23.0, "soft"), (-14.0, "medium loud"))
-_CHANGE: Final = 0.2
 _UNSURE: Final = 0.4
+_NOT_MUSIC: Final = {
+    "speech": "speech",
+    "noise": "noise",
+    "tone": "a steady tone",
+    "click": "clicks",
+    "silence": "near silence",
+}
 
 
 def summarize(music: agents_pb2.MusicDescription) -> str:
     """Two sentences at most: tempo, loudness and key; feeling and how it changes."""
     if music.silent:
         return f"{_length(music.duration_s)} of silence."
+    sounds = told(music, "sound")
+    if sounds and sounds[0].name != "music":
+        return f"{_length(music.duration_s)} of {_NOT_MUSIC[sounds[0].name]}, and no music that could be told."
     loudness = _word(music.loudness_lufs, _LOUDNESS_WORDS, "loud")
     metre = f" in {music.time_signature}" if music.time_signature else ""
     if music.tempo_bpm > 0:
@@ -33,22 +43,9 @@ def _feeling(music: agents_pb2.MusicDescription) -> str:
     valence, arousal = music.emotion.valence, music.emotion.arousal
     words = " and ".join(moods_of(valence, arousal, count=2))
     unsure = ", though this is uncertain" if sum(uncertainty_of(music)) / 2 > _UNSURE else ""
-    return f"It feels {words} (valence {valence:+.2f}, arousal {arousal:+.2f}){unsure}{_change(music)}."
-
-
-def _change(music: agents_pb2.MusicDescription) -> str:
-    points = music.curve.points
-    third = len(points) // 3
-    if third < 2:
-        return ""
-    arousal = sum(p.emotion.arousal for p in points[-third:]) - sum(p.emotion.arousal for p in points[:third])
-    valence = sum(p.emotion.valence for p in points[-third:]) - sum(p.emotion.valence for p in points[:third])
-    words = []
-    if abs(arousal) / third > _CHANGE:
-        words.append("livelier" if arousal > 0 else "calmer")
-    if abs(valence) / third > _CHANGE:
-        words.append("brighter" if valence > 0 else "darker")
-    return f", and grows {' and '.join(words)} towards the end" if words else ""
+    change = change_of(music)
+    grows = f", and grows {change} towards the end" if change else ""
+    return f"It feels {words} (valence {valence:+.2f}, arousal {arousal:+.2f}){unsure}{grows}."
 
 
 def _length(seconds: float) -> str:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from luce.server.vocabulary import vocabulary
 from luce.v1 import agents_pb2
-from services.agents.descriptors import descriptors_of, moods_of, uncertainty_of
+from services.agents.descriptors import descriptors_of
+from services.agents.moods import moods_of, uncertainty_of
 from tests.services.agents.music import HAPPY, described
 
 UNIT = st.floats(-1.0, 1.0)
@@ -44,10 +45,48 @@ def test_what_is_measured_is_told_with_its_alternatives_and_its_source() -> None
     assert mood.source == agents_pb2.DESCRIPTOR_SOURCE_MODEL
 
 
-def test_instruments_and_style_are_said_to_be_unknown() -> None:
+def heard(music: agents_pb2.MusicDescription, *tags: tuple[str, str, float]) -> agents_pb2.MusicDescription:
+    for dimension, name, confidence in tags:
+        music.tags.add(dimension=dimension, name=name, confidence=confidence)
+    return music
+
+
+def test_instruments_and_style_that_nobody_heard_are_unknown() -> None:
     told = by_dimension(sure(HAPPY, 0.1))
     for dimension in (agents_pb2.DESCRIPTOR_DIMENSION_INSTRUMENTS, agents_pb2.DESCRIPTOR_DIMENSION_STYLE):
         assert told[dimension] == agents_pb2.Descriptor(dimension=dimension)
+
+
+def test_instruments_and_style_are_those_that_were_heard_the_likeliest_first() -> None:
+    music = heard(
+        sure(HAPPY, 0.1),
+        ("instruments", "piano", 0.7),
+        ("instruments", "flute", 0.6),
+        ("voice", "singing", 0.9),
+        ("styles", "folk", 0.8),
+    )
+    told = by_dimension(music)
+    instruments = told[agents_pb2.DESCRIPTOR_DIMENSION_INSTRUMENTS]
+    assert list(instruments.values) == ["singing", "piano", "flute"]
+    assert instruments.confidence == pytest.approx(0.9)
+    assert instruments.source == agents_pb2.DESCRIPTOR_SOURCE_MODEL
+    assert list(told[agents_pb2.DESCRIPTOR_DIMENSION_STYLE].values) == ["folk"]
+
+
+def test_what_a_file_tells_of_its_instruments_is_told_as_measured() -> None:
+    instruments, style, *_ = descriptors_of(sure(HAPPY, 0.1), (("piano", "flute"), ("chamber",)))
+    assert (list(instruments.values), instruments.confidence) == (["piano", "flute"], 1.0)
+    assert instruments.source == style.source == agents_pb2.DESCRIPTOR_SOURCE_SIGNAL
+
+
+def test_a_mood_that_is_heard_too_is_surer_and_one_that_is_heard_elsewhere_less_sure() -> None:
+    mood = agents_pb2.DESCRIPTOR_DIMENSION_MOOD
+    plain = by_dimension(sure(HAPPY, 0.3))[mood]
+    agreed = by_dimension(heard(sure(HAPPY, 0.3), ("moods", "joyful", 0.8)))[mood]
+    disputed = by_dimension(heard(sure(HAPPY, 0.3), ("moods", "sad", 0.8)))[mood]
+    assert agreed.confidence > plain.confidence > disputed.confidence
+    assert "joyful" in agreed.values
+    assert list(disputed.values) == list(plain.values)
 
 
 def test_silence_has_no_descriptor_that_is_known() -> None:

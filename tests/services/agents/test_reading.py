@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from luce.server.music.emotion_input import note_rows
 from luce.server.music.midi import read_midi
+from luce.server.music.programs import ensemble_of, instruments_of
 from luce.v1 import agents_pb2
-from services.agents.reading import describe, key_of, tempo_of
+from services.agents.reading import key_of, measured, orchestra_of, tempo_of
+from services.agents.summary import summarize
 from tests.fixtures.midi import midi_song
 
 
@@ -17,7 +19,9 @@ def read(data: bytes) -> agents_pb2.MusicDescription:
     piece = read_midi(data)
     count = len(note_rows(piece.notes, piece.seconds, written=True))
     emotion = np.stack([np.linspace(-0.5, 0.5, count), np.full(count, 0.25)], axis=1).astype(np.float32)
-    return describe(piece, emotion, np.full((count, 2), 0.2, np.float32))
+    music = measured(piece, emotion, np.full((count, 2), 0.2, np.float32))
+    music.summary = summarize(music)
+    return music
 
 
 @pytest.mark.parametrize("beats_per_bar", [3, 4])
@@ -74,7 +78,28 @@ def test_the_curve_has_a_point_a_second_and_the_whole_is_the_last_row() -> None:
     assert len(starts) == 11
     assert music.curve.points[0].emotion.valence == pytest.approx(-0.5)
     assert (music.emotion.valence, music.emotion.arousal) == pytest.approx((0.5, 0.25))
-    assert len(music.descriptors) == 6
+
+
+def test_instruments_and_style_are_those_of_the_file() -> None:
+    instruments, styles = orchestra_of(read_midi(midi_song()))
+    assert (instruments, styles) == (("piano",), ("solo piano",))
+
+
+@pytest.mark.parametrize(
+    ("programs", "drums", "instruments", "style"),
+    [
+        ((40, 42, 0), False, ("violin", "cello", "piano"), "chamber"),
+        ((48, 56, 47, 73, 60), False, ("strings", "trumpet", "timpani", "flute", "French horn"), "orchestral"),
+        ((33, 27, 0), True, ("bass", "electric guitar", "piano", "drums"), "band"),
+        ((81, 90), True, ("synthesizer", "drums"), "electronic"),
+        ((104, 0), False, ("sitar", "piano"), ""),
+    ],
+)
+def test_an_ensemble_tells_what_it_plays_as_far_as_its_instruments_do(
+    programs: tuple[int, ...], drums: bool, instruments: tuple[str, ...], style: str
+) -> None:
+    assert instruments_of(programs, drums=drums) == instruments
+    assert ensemble_of(instruments) == style
 
 
 def test_the_tempo_that_holds_for_longest_counts() -> None:

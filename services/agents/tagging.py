@@ -1,0 +1,84 @@
+"""Tags of windows into tags of the whole piece, and whether it is music at all."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from luce.server.music.spectra import FloatArray
+from luce.server.music.tags import DIMENSIONS, Tag, tags
+from luce.v1 import agents_pb2
+from services.agents.encoding import HeardWindows
+
+#: What plays only in a third of a piece is still of the piece; a style, a mood or a sound is what holds all along.
+_PASSING: Final = ("instruments", "voice")
+_SHARE: Final = 1 / 3
+#: From this probability on the sound is told as music.
+_MUSIC: Final = 0.5
+
+
+def music_probabilities(windows: FloatArray) -> FloatArray:
+    """How likely each window (W, k) is music, (W,)."""
+    return windows[:, tags().index("music")]
+
+
+def pooled(windows: HeardWindows) -> FloatArray:
+    """Probabilities over the whole piece, (k,) float32.
+
+    Of instruments and voice the mean over the third of the windows where they are likeliest, else the mean over all;
+    windows that are no music count for the kind of sound alone, unless all of them are.
+    """
+    heard = windows.tags
+    musical = music_probabilities(heard) >= _MUSIC
+    music = heard[musical] if musical.any() else heard
+    most = max(1, round(_SHARE * len(music)))
+    loudest = np.sort(music, axis=0)[-most:].mean(axis=0)
+    result = music.mean(axis=0)
+    for dimension in _PASSING:
+        result[tags().columns(dimension)] = loudest[tags().columns(dimension)]
+    sound = tags().columns("sound")
+    result[sound] = heard[:, sound].mean(axis=0)
+    return np.asarray(result, np.float32)
+
+
+def is_music(probabilities: FloatArray) -> bool:
+    """Whether a window or a piece, (k,), is told as music: likely enough, and likelier than any other kind of sound."""
+    sounds = tags().columns("sound")
+    music = tags().index("music")
+    return bool(probabilities[music] >= _MUSIC and probabilities[music] >= probabilities[sounds].max())
+
+
+def sounds_like(probabilities: FloatArray) -> Tag:
+    """The likeliest kind of sound of a window or a piece, (k,)."""
+    sounds = tags().columns("sound")
+    return tags().entries[sounds[int(probabilities[sounds].argmax())]]
+
+
+def tell_tags(music: agents_pb2.MusicDescription, probabilities: FloatArray) -> None:
+    """Put what was heard, at or above its threshold, into a description; of what is no music only the kind of sound."""
+    dimensions = DIMENSIONS if is_music(probabilities) else ("sound",)
+    for dimension in dimensions:
+        for tag, probability in tags().heard(probabilities, dimension):
+            music.tags.add(dimension=dimension, name=tag.name, confidence=probability)
+
+
+def doubt(music: agents_pb2.MusicDescription, probabilities: FloatArray) -> None:
+    """Take back what was measured in a sound that is heard as no music: key, metre and beat are named in music alone.
+
+    Their confidences are multiplied by the probability that it is music after all.
+    """
+    if is_music(probabilities):
+        return
+    share = float(probabilities[tags().index("music")])
+    music.key, music.time_signature, music.tempo_bpm = "", "", 0.0
+    music.key_confidence *= share
+    music.time_signature_confidence *= share
+    music.tempo_confidence *= share
+    for field in ("key_alternatives", "tempo_alternatives", "beat_times"):
+        music.ClearField(field)
+
+
+def told(music: agents_pb2.MusicDescription, dimension: str) -> list[agents_pb2.MusicTag]:
+    """The tags of a dimension, the likeliest first."""
+    return [tag for tag in music.tags if tag.dimension == dimension]

@@ -1,0 +1,9 @@
+"""The six dimensions of a description in words, in three lengths."""
+
+from __future__ import annotations
+
+from services.agents.texts.caption import caption_of
+from services.agents.texts.facts import Facts, facts_of
+from services.agents.texts.lengths import LENGTHS, Variants
+
+__all__ = ["LENGTHS", "Facts", "Variants", "caption_of", "facts_of"]

@@ -1,0 +1,112 @@
+"""The words of a description: caption, parts, tags, descriptors and their texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from luce.server.music.spectra import FloatArray
+from luce.v1 import agents_pb2
+from services.agents import tagging
+from services.agents.captioning import Captions
+from services.agents.encoding import HeardWindows
+from services.agents.filtering import HybridFilter, grounded
+from services.agents.patience import Patience, at_once
+from services.agents.texts import LENGTHS, Facts, aesthetic, caption_of, structural
+
+_D = agents_pb2.DescriptorDimension
+_WRITERS: Final = {
+    _D.DESCRIPTOR_DIMENSION_INSTRUMENTS: aesthetic.instruments,
+    _D.DESCRIPTOR_DIMENSION_STYLE: aesthetic.style,
+    _D.DESCRIPTOR_DIMENSION_KEY: structural.key,
+    _D.DESCRIPTOR_DIMENSION_TIME_SIGNATURE: structural.time_signature,
+    _D.DESCRIPTOR_DIMENSION_TEMPO: structural.tempo,
+    _D.DESCRIPTOR_DIMENSION_MOOD: aesthetic.mood,
+}
+#: Dimensions that `music_captioner` writes of, by its names.
+_TOPICS: Final = {
+    _D.DESCRIPTOR_DIMENSION_INSTRUMENTS: "instruments",
+    _D.DESCRIPTOR_DIMENSION_STYLE: "style",
+    _D.DESCRIPTOR_DIMENSION_MOOD: "mood",
+}
+
+
+class Teller:
+    """Puts a description into words.
+
+    Args:
+        chooser: Keeps the best of several texts.
+    """
+
+    def __init__(self, chooser: HybridFilter) -> None:
+        self._filter = chooser
+
+    async def tell(
+        self,
+        facts: Facts,
+        windows: HeardWindows | None = None,
+        captions: Captions | None = None,
+        *,
+        patience: Patience = at_once,
+    ) -> None:
+        """Add caption, parts and the texts of the descriptors to the description of `facts`.
+
+        Args:
+            facts: What is known.
+            windows: What was heard; None for written music.
+            captions: What the captioner wrote; None for written music.
+            patience: How the embedder is called.
+
+        Raises:
+            Unavailable, DeadlineExceeded, ResourceExhausted: From the embedder.
+        """
+        music = facts.music
+        if music.silent:
+            return
+        heard = None if windows is None else tagging.pooled(windows)
+        groups = [_whole(facts, captions, heard)]
+        groups += [
+            _candidates(facts, descriptor.dimension, place, captions, heard)
+            for descriptor in music.descriptors
+            for place in range(len(LENGTHS))
+        ]
+        audio = None if windows is None else windows.embedding
+        chosen = await patience(lambda: self._filter.best(groups, audio))
+        kept = [group[index] for group, index in zip(groups, chosen, strict=True)]
+        if windows is None or heard is None or tagging.is_music(heard):
+            _tell_caption(music, kept[0], captions)
+        for descriptor, place in zip(music.descriptors, range(1, len(kept), len(LENGTHS)), strict=True):
+            descriptor.text_short, descriptor.text_medium, descriptor.text_long = kept[place : place + len(LENGTHS)]
+            descriptor.text_source = descriptor.source or agents_pb2.DESCRIPTOR_SOURCE_SIGNAL
+        if windows is not None and captions is not None:
+            for index, caption in enumerate(captions.parts):
+                music.parts.add(
+                    start_s=float(windows.starts[index]), duration_s=windows.duration(index), caption=caption
+                )
+
+
+def _tell_caption(music: agents_pb2.MusicDescription, caption: str, captions: Captions | None) -> None:
+    music.caption = caption
+    written = captions is not None and caption in captions.whole
+    music.caption_source = agents_pb2.DESCRIPTOR_SOURCE_MODEL if written else agents_pb2.DESCRIPTOR_SOURCE_SIGNAL
+
+
+def _whole(facts: Facts, captions: Captions | None, heard: FloatArray | None) -> Sequence[str]:
+    """Candidates for the caption of the whole: the captioner's that name nothing unheard, else one of the facts."""
+    written = grounded(captions.whole, heard) if captions is not None and heard is not None else []
+    return written or [caption_of(facts)]
+
+
+def _candidates(
+    facts: Facts,
+    dimension: agents_pb2.DescriptorDimension.ValueType,
+    place: int,
+    captions: Captions | None,
+    heard: FloatArray | None,
+) -> Sequence[str]:
+    """Candidates for one text: of what a model hears the captioner's beside ours, else several wordings of ours."""
+    ours = [variant[place] for variant in _WRITERS[dimension](facts)]
+    if captions is None or heard is None or dimension not in _TOPICS:
+        return ours
+    written = grounded(captions.topics.get((_TOPICS[dimension], LENGTHS[place]), ()), heard)
+    return [*written, ours[0]] if written else ours

@@ -1,0 +1,146 @@
+"""The words of a description: true, of the length asked for, and nothing made up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from luce.server.inference import TextEmbedderSettings
+from luce.server.music.tags import tags
+from luce.v1 import agents_pb2
+from services.agents.descriptors import descriptors_of
+from services.agents.filtering import grounded, named
+from services.agents.tagging import doubt, is_music, tell_tags
+from services.agents.texts import LENGTHS, Facts, aesthetic, caption_of, structural
+from services.agents.texts.facts import Texture
+from services.agents.texts.lengths import Variants
+from tests.services.agents.music import SAD, described
+
+WRITERS = (aesthetic.instruments, aesthetic.style, aesthetic.mood, structural.key, structural.time_signature)
+WRITERS = (*WRITERS, structural.tempo)
+TOKENIZER = Tokenizer.from_file(str(TextEmbedderSettings().tokenizer))
+TOKENIZER.no_padding()
+
+
+def known(music: agents_pb2.MusicDescription) -> Facts:
+    """Facts of a description of which everything is known."""
+    music.key_confidence, music.tempo_confidence, music.time_signature_confidence = 0.9, 0.8, 0.7
+    music.time_signature = "3/4"
+    music.key_alternatives.extend(["E minor", "C major"])
+    music.tempo_alternatives.append(2 * music.tempo_bpm)
+    music.beat_times.extend(np.arange(30) * 60 / max(music.tempo_bpm, 1))
+    for second in range(20):
+        point = music.curve.points.add(start_s=second, duration_s=5, valence_uncertainty=0.2, arousal_uncertainty=0.2)
+        point.emotion.valence, point.emotion.arousal = music.emotion.valence, music.emotion.arousal + 0.02 * second
+    for dimension, name in (("instruments", "piano"), ("instruments", "strings"), ("styles", "classical")):
+        music.tags.add(dimension=dimension, name=name, confidence=0.8)
+    music.descriptors.extend(descriptors_of(music))
+    texture = Texture(notes_a_second=4.0, voices=2.4, register="middle", legato=-0.3)
+    return Facts(music, texture, (("strings", 40.0),), ("piano", "strings"), ("classical",))
+
+
+def unknown() -> Facts:
+    music = described(tempo=0)
+    music.descriptors.extend(descriptors_of(music))
+    return Facts(music, None, (), (), ())
+
+
+def tokens(text: str) -> int:
+    return len(TOKENIZER.encode(text, add_special_tokens=False).ids)
+
+
+def copied(music: agents_pb2.MusicDescription) -> agents_pb2.MusicDescription:
+    copy = agents_pb2.MusicDescription()
+    copy.CopyFrom(music)
+    return copy
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_texts_come_in_three_lengths_of_about_so_many_tokens(writer: object) -> None:
+    variants: Variants = writer(known(copied(SAD)))  # type: ignore[operator]
+    assert len({short for short, _, _ in variants}) == 3
+    for variant in variants:
+        counts = [tokens(text) for text in variant]
+        assert counts == sorted(counts)
+        for count, length in zip(counts, LENGTHS, strict=True):
+            assert count <= 1.35 * length
+        assert counts[2] >= 45
+
+
+def test_what_is_known_is_said_and_what_is_not_is_not() -> None:
+    facts = known(copied(SAD))
+    told = {writer.__name__: writer(facts)[0] for writer in WRITERS}
+    assert told["instruments"][0].startswith("A piano and a string section are heard.")
+    assert "0:40" in told["instruments"][1]
+    assert "classical music" in told["style"][0]
+    assert "A minor" in told["key"][0]
+    assert "E minor or C major" in told["key"][2]
+    assert "three beats" in told["time_signature"][0]
+    assert "58" in told["tempo"][0]
+    assert "116" in told["tempo"][2]
+    for writer in WRITERS[:2] + WRITERS[3:]:
+        for variant in writer(unknown()):
+            assert any(word in variant[0].lower() for word in ("no ", "not ", "unknown", "open"))
+
+
+@given(valence=st.floats(-1, 1), arousal=st.floats(-1, 1), tempo=st.floats(0, 240), loudness=st.floats(-70, 0))
+def test_every_description_has_texts_that_are_sentences(
+    valence: float, arousal: float, tempo: float, loudness: float
+) -> None:
+    music = described(valence, arousal, tempo=tempo, loudness=loudness, key="C major")
+    facts = Facts(music, None, (), (), ())
+    for writer in WRITERS:
+        for variant in writer(facts):
+            for text in variant:
+                assert text[0].isupper()
+                assert text.endswith(".")
+                assert "  " not in text
+    assert caption_of(facts).startswith(("A ", "An "))
+
+
+def probabilities(**heard: float) -> np.ndarray:
+    row = np.full(len(tags().entries), 0.01, np.float32)
+    for name, value in heard.items():
+        row[tags().index(name)] = value
+    return row
+
+
+def test_a_caption_that_names_what_was_not_heard_is_left_out() -> None:
+    row = probabilities(music=0.9, piano=0.9, strings=0.4)
+    captions = ["A calm piece for piano.", "A piano with drums.", "Strings and a piano. There are no drums."]
+    assert grounded(captions, row) == [captions[0], captions[2]]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("An electric piano and a bass.", {"electric piano", "bass"}),
+        ("Mallet percussion, a vibraphone.", {"mallets"}),
+        ("A woman sings over acoustic guitars.", {"singing", "acoustic guitar"}),
+        ("Without drums, and nobody sings.", set()),
+        ("A fast baroque piece on a harpsichord alone.", {"harpsichord"}),
+    ],
+)
+def test_instruments_are_found_in_a_text(text: str, names: set[str]) -> None:
+    assert named(text) == names
+
+
+def test_what_is_no_music_has_no_key_no_beat_and_no_instruments() -> None:
+    row = probabilities(speech=0.9, music=0.2, piano=0.9)
+    assert not is_music(row)
+    music = copied(SAD)
+    music.key_confidence = music.tempo_confidence = 0.9
+    tell_tags(music, row)
+    doubt(music, row)
+    assert [(tag.dimension, tag.name) for tag in music.tags] == [("sound", "speech")]
+    assert (music.key, music.tempo_bpm, music.time_signature) == ("", 0, "")
+    assert music.key_confidence == pytest.approx(0.18)
+
+
+def test_music_keeps_what_was_measured() -> None:
+    music = copied(SAD)
+    doubt(music, probabilities(music=0.8, speech=0.3))
+    assert music == SAD
