@@ -120,7 +120,7 @@ class Client(_Base[SyncTransport]):
             timeout: Seconds for all of it; left out: `Timeout.job`.
             on_event: Called with each event while it happens.
             options: See `PaintOptions`: n, seed, steps, guidance_scale, size, negative_prompt, preview_every,
-                idempotency_key.
+                best_of, frames, animation_format, idempotency_key.
         """
         return self._transport.run(self._core.paint(audio, prompt, timeout, options), on_event)
 

@@ -137,6 +137,35 @@ def picture(message: agents_pb2.PaintedImage) -> types.Picture:
         seed=message.seed,
         width=message.width,
         height=message.height,
+        measures=measures(message.measures) if message.HasField("measures") else None,
+        candidate=message.candidate,
+        time_s=message.time_s,
+    )
+
+
+def measures(message: agents_pb2.PictureMeasures) -> types.PictureMeasures:
+    """How well a picture fits."""
+    return types.PictureMeasures(
+        emotion=emotion(message.image_emotion),
+        va_similarity=message.va_similarity if message.HasField("va_similarity") else None,
+        va_cosine=message.va_cosine if message.HasField("va_cosine") else None,
+        text_similarity=message.text_similarity,
+        sem_score=message.sem_score if message.HasField("sem_score") else None,
+        brightness=message.brightness,
+        warmth=message.warmth,
+        saturation=message.saturation,
+    )
+
+
+def film(message: agents_pb2.Animation) -> types.Film:
+    """An animation, by reference."""
+    return types.Film(
+        blob=blob(message.file),
+        duration_s=message.duration_s,
+        frames_per_second=message.frames_per_second,
+        width=message.width,
+        height=message.height,
+        sound=message.sound,
     )
 
 
@@ -167,6 +196,7 @@ def job(message: jobs_pb2.Job) -> types.Job:
         pictures=tuple(picture(image) for image in paint.images),
         music=music(heard.music) if heard.HasField("music") else None,
         owner=message.owner,
+        film=film(paint.animation) if paint.HasField("animation") else None,
     )
 
 

@@ -19,7 +19,18 @@ from luce._config import DEFAULT_LIMITS, DEFAULT_RETRY, DEFAULT_TIMEOUT, Limits,
 from luce._events import StateChanged
 from luce._media import Source, Upload
 from luce._requests import PaintOptions, embed_request, paint_request
-from luce._types import Blob, Embeddings, Feeling, Job, JobState, MusicDescription, PaintedImage, Painting
+from luce._types import (
+    Animation,
+    Blob,
+    Embeddings,
+    Feeling,
+    Film,
+    Job,
+    JobState,
+    MusicDescription,
+    PaintedImage,
+    Painting,
+)
 from luce.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -182,10 +193,26 @@ class Core:
                     seed=picture.seed,
                     width=picture.width,
                     height=picture.height,
+                    measures=picture.measures,
+                    candidate=picture.candidate,
+                    time_s=picture.time_s,
                     data=data,
                 )
             )
-        return Painting(images=tuple(images), music=job.music, job=job)
+        animation = None if job.film is None else (yield from self._animation(job.film))
+        return Painting(images=tuple(images), music=job.music, job=job, animation=animation)
+
+    def _animation(self, film: Film) -> Operation[Animation]:
+        data = yield from self.download(film.blob)
+        return Animation(
+            blob=film.blob,
+            duration_s=film.duration_s,
+            frames_per_second=film.frames_per_second,
+            width=film.width,
+            height=film.height,
+            sound=film.sound,
+            data=data,
+        )
 
     # Painting.
 

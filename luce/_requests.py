@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from luce.errors import InvalidArgument
 from luce.v1 import agents_pb2, mapping_pb2
@@ -21,6 +21,9 @@ class PaintOptions(TypedDict, total=False):
         size: Pixels, as (width, height) or "256x256"; each 192..512, a multiple of 32.
         negative_prompt: What the picture should not show; at most 1000 characters.
         preview_every: A preview every so many steps; 0: none.
+        best_of: Candidates painted for each picture, 1..8, of which the best is kept.
+        frames: Key pictures of an animation over the length of the music, 2..64; goes without `n` and `best_of`.
+        animation_format: "mp4" (with the music; the default) or "gif".
         idempotency_key: Same key, same request: the same job. Left out: drawn, so that retries are safe.
     """
 
@@ -31,6 +34,9 @@ class PaintOptions(TypedDict, total=False):
     size: tuple[int, int] | str | None
     negative_prompt: str
     preview_every: int
+    best_of: int | None
+    frames: int | None
+    animation_format: str
     idempotency_key: str | None
 
 
@@ -49,6 +55,19 @@ def parse_size(size: tuple[int, int] | str) -> tuple[int, int]:
     return width, height
 
 
+_PLAIN: Final = (
+    "n",
+    "seed",
+    "steps",
+    "guidance_scale",
+    "negative_prompt",
+    "preview_every",
+    "best_of",
+    "frames",
+    "animation_format",
+)
+
+
 def paint_request(prompt: str, options: PaintOptions) -> agents_pb2.PaintRequest:
     """A paint request without its audio. Ranges are the server's to check; only what cannot be sent fails here.
 
@@ -60,7 +79,7 @@ def paint_request(prompt: str, options: PaintOptions) -> agents_pb2.PaintRequest
     if unknown:
         raise TypeError(f"unknown paint options: {', '.join(sorted(unknown))}")
     wire: dict[str, int | float | str] = {}
-    for name in ("n", "seed", "steps", "guidance_scale", "negative_prompt", "preview_every"):
+    for name in _PLAIN:
         value = options.get(name)
         if value is not None:
             wire[name] = value  # type: ignore[assignment]

@@ -166,6 +166,31 @@ class Prompt:
     attributes: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class PictureMeasures:
+    """How well a picture fits what was wanted, as the server's models see it.
+
+    Attributes:
+        emotion: How the picture feels.
+        va_similarity: Similarity of its emotion and the music's, 0..1, by distance; None without music.
+        va_cosine: The same as a cosine on the unit square, 0..1; None without music.
+        text_similarity: Cosine of the embeddings of picture and prompt, -1..1.
+        sem_score: Cosine of the embeddings of the prompt and of its scene, -1..1; None where it names no scene.
+        brightness: Mean luma, 0..1.
+        warmth: Mean of red minus blue, -1..1.
+        saturation: Mean saturation (HSV), 0..1.
+    """
+
+    emotion: Emotion
+    va_similarity: float | None
+    va_cosine: float | None
+    text_similarity: float
+    sem_score: float | None
+    brightness: float
+    warmth: float
+    saturation: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """A painted picture, by reference.
@@ -176,6 +201,9 @@ class Picture:
         seed: What it was painted with.
         width: Pixels.
         height: Pixels.
+        measures: How well it fits; None from a server that does not measure.
+        candidate: Which of `best_of` candidates it is, from 0.
+        time_s: Of a key picture of an animation: when it is fully seen, seconds.
     """
 
     blob: Blob
@@ -183,6 +211,9 @@ class Picture:
     seed: int
     width: int
     height: int
+    measures: PictureMeasures | None = None
+    candidate: int = 0
+    time_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +228,44 @@ class PaintedImage(Picture):
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the picture to `path`, replacing what is there, and return the path."""
+        target = Path(path)
+        target.write_bytes(self.data)
+        return target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Film:
+    """Pictures over the length of the music, by reference.
+
+    Attributes:
+        blob: Where the file's bytes lie: video/mp4 or image/gif.
+        duration_s: Seconds, as long as the music.
+        frames_per_second: How many frames a second.
+        width: Pixels.
+        height: Pixels.
+        sound: Whether the music is heard in it.
+    """
+
+    blob: Blob
+    duration_s: float
+    frames_per_second: float
+    width: int
+    height: int
+    sound: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Animation(Film):
+    """An animation with its bytes.
+
+    Attributes:
+        data: The file's bytes, checked against the blob's size and sha256.
+    """
+
+    data: bytes = field(repr=False)
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the file to `path`, replacing what is there, and return the path."""
         target = Path(path)
         target.write_bytes(self.data)
         return target
@@ -225,6 +294,7 @@ class Job:
         pictures: What was painted; empty until it succeeded, and where nothing was to be painted.
         music: What was heard; None without audio and until it succeeded.
         owner: Name of the API key; "anonymous" without one.
+        film: The animation; None where none was asked for and until it succeeded.
     """
 
     id: str
@@ -245,6 +315,7 @@ class Job:
     pictures: tuple[Picture, ...]
     music: MusicDescription | None
     owner: str
+    film: Film | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,14 +323,16 @@ class Painting:
     """What a paint job made.
 
     Attributes:
-        images: The pictures.
+        images: The pictures; with `frames` the key pictures, in time order.
         music: What was heard; None where no audio was given.
         job: The finished job.
+        animation: With `frames`: the pictures over the length of the music.
     """
 
     images: tuple[PaintedImage, ...]
     music: MusicDescription | None
     job: Job
+    animation: Animation | None = None
 
     @property
     def prompts(self) -> tuple[str, ...]:

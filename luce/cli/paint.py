@@ -6,13 +6,14 @@ import argparse
 import asyncio
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from luce._client import AsyncClient
 from luce._requests import PaintOptions, parse_size
-from luce._types import Painting
+from luce._types import Animation, PaintedImage, Painting, PictureMeasures
 from luce.cli import exits, values
 from luce.cli.connection import add_connection_arguments, client_for, require_file
 from luce.cli.output import answer, answer_json, error_json, say, seconds
@@ -26,6 +27,8 @@ examples:
   luce paint song.ogg
   luce paint song.ogg -o picture.png --seed 7 --steps 12
   luce paint song.ogg --text "a lighthouse" --n 4 -o lighthouse.png
+  luce paint song.ogg --best-of 4
+  luce paint song.ogg --frames 12 -o song.mp4
   luce paint a.ogg b.ogg c.ogg -o pictures/ --json
 
 Without a running stack (`luce up`) one is started for this command and stopped after it.
@@ -47,12 +50,21 @@ def add_parser(commands: Any) -> None:
         "-o",
         "--output",
         metavar="PATH",
-        help="picture to write (png), or a folder (ends with /; needed for several songs). With --n above 1 a number "
-        "is added. Default: the song's name with .png, here",
+        help="picture to write (png), with --frames animation (mp4 or gif), or a folder (ends with /; needed for "
+        "several songs). With --n above 1 a number is added. Default: the song's name with .png or .mp4, here",
     )
     parser.add_argument("--text", default="", help="your own words: the concept, which the music colours")
     parser.add_argument("--negative", default="", metavar="TEXT", help="what the picture should not show")
     parser.add_argument("--n", type=int, default=1, metavar="COUNT", help="pictures a song, 1..8 (default: 1)")
+    parser.add_argument(
+        "--best-of", type=int, metavar="COUNT", help="paint so many for each picture, keep the best, 1..8"
+    )
+    parser.add_argument(
+        "--frames",
+        type=int,
+        metavar="COUNT",
+        help="paint so many key pictures along the music, 2..64, and join them to an animation as long as it",
+    )
     parser.add_argument("--seed", type=int, help="same seed, same picture (default: drawn, and told)")
     parser.add_argument("--steps", type=int, help="denoising steps, 1..100 (default: the server's)")
     parser.add_argument("--guidance", type=float, metavar="SCALE", help="guidance scale, 0..15; 1 is none")
@@ -76,17 +88,24 @@ class _Order:
     wall_s: float = 0.0
 
 
-def targets(song: str | None, output: str | None, count: int, *, many: bool) -> list[Path]:
+def targets(song: str | None, output: str | None, count: int, *, many: bool, suffix: str = ".png") -> list[Path]:
     """Where the pictures of one song go.
+
+    Args:
+        song: As given; None: only words were.
+        output: As given; None: the song's name, here.
+        count: How many files.
+        many: Whether there are several songs.
+        suffix: Of a file that is not named.
 
     Raises:
         InvalidArgument: Several songs and one file.
     """
     stem = Path(song).stem if song else "picture"
     if output is None:
-        path = Path(f"{stem}.png")
+        path = Path(f"{stem}{suffix}")
     elif output.endswith(("/", os.sep)) or Path(output).is_dir():
-        path = Path(output) / f"{stem}.png"
+        path = Path(output) / f"{stem}{suffix}"
     elif many:
         raise InvalidArgument("output: several songs need a folder: end it with /", field="output")
     else:
@@ -104,12 +123,15 @@ def _orders(arguments: argparse.Namespace) -> list[_Order]:
         require_file(song)
     if arguments.size:
         parse_size(arguments.size)
+    if arguments.frames is not None:
+        _animation_format(arguments.output)
     many = len(songs) > 1
+    suffix = ".png" if arguments.frames is None else ".mp4"
     orders = [
         _Order(
             name=Path(song).name if song else "picture",
             song=song,
-            targets=targets(song, arguments.output, max(arguments.n, 1), many=many),
+            targets=targets(song, arguments.output, max(arguments.n, 1), many=many, suffix=suffix),
         )
         for song in songs
     ]
@@ -120,14 +142,28 @@ def _orders(arguments: argparse.Namespace) -> list[_Order]:
 
 
 def _options(arguments: argparse.Namespace) -> PaintOptions:
-    return PaintOptions(
+    options = PaintOptions(
         n=arguments.n,
         seed=arguments.seed,
         steps=arguments.steps,
         guidance_scale=arguments.guidance,
         size=arguments.size,
         negative_prompt=arguments.negative,
+        best_of=arguments.best_of,
+        frames=arguments.frames,
     )
+    if arguments.frames is not None:
+        options["animation_format"] = _animation_format(arguments.output)
+    return options
+
+
+def _animation_format(output: str | None) -> str:
+    """The format that the output's name asks for; mp4 where it names a folder or nothing."""
+    folder = output is None or output.endswith(("/", os.sep)) or Path(output).is_dir()
+    suffix = "" if folder or output is None else Path(output).suffix.lower()
+    if suffix not in ("", ".mp4", ".gif"):
+        raise InvalidArgument(f"output: an animation is mp4 or gif, not {suffix}", field="output", limit="mp4 or gif")
+    return "gif" if suffix == ".gif" else "mp4"
 
 
 async def run(arguments: argparse.Namespace) -> int:
@@ -170,7 +206,10 @@ async def _paint(
                 on_event=lambda event: board.show(order.name, event),
                 **_options(arguments),
             )
-            for path, image in zip(order.targets, order.painting.images, strict=True):
+            made: Sequence[PaintedImage | Animation] = order.painting.images
+            if order.painting.animation is not None:
+                made = [order.painting.animation]
+            for path, image in zip(order.targets, made, strict=True):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 order.files.append(str(image.save(path)))
         except LuceError as error:
@@ -204,5 +243,17 @@ def _tell_result(order: _Order, *, quiet: bool) -> None:
     for path in order.files:
         answer(path)
     if not quiet:
+        for number, image in enumerate(order.painting.images, start=1):
+            if image.measures is not None:
+                say(f"picture {number} {_fit(image.measures)}")
         stages = ", ".join(f"{stage} {seconds(spent)}" for stage, spent in order.painting.timings.items())
         say(f"seed {order.painting.seed}; {stages}")
+
+
+def _fit(measures: PictureMeasures) -> str:
+    """How a picture feels and fits, in a line."""
+    parts = [f"feels valence {measures.emotion.valence:+.2f}, arousal {measures.emotion.arousal:+.2f}"]
+    if measures.va_similarity is not None:
+        parts.append(f"{measures.va_similarity:.2f} like the music")
+    parts.append(f"{measures.text_similarity:.2f} like its words")
+    return "; ".join(parts)

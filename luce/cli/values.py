@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from luce._types import Descriptor, EmotionPoint, Feeling, Job, MusicDescription, Painting
+from luce._types import (
+    Descriptor,
+    EmotionPoint,
+    Feeling,
+    Job,
+    MusicDescription,
+    PaintedImage,
+    Painting,
+    PictureMeasures,
+)
 from luce.cli.output import error_json
 from luce.emotion import Emotion
 
@@ -112,6 +121,9 @@ def _timings(value: Job) -> dict[str, float]:
 
 def painting(value: Painting, *, song: str | None, files: list[str], wall_s: float) -> dict[str, Any]:
     """What a paint job made, and where it was written."""
+    film = value.animation
+    # Of an animation one file was written, and its key pictures were not.
+    paths: list[str | None] = [None] * len(value.images) if film is not None else [*files]
     return {
         "song": song,
         "prompt": value.prompts[0] if value.prompts else None,
@@ -123,17 +135,51 @@ def painting(value: Painting, *, song: str | None, files: list[str], wall_s: flo
         "timings": _timings(value.job),
         "wall_s": round(wall_s, 3),
         "job": value.job.id,
-        "files": [
-            {
-                "path": path,
-                "seed": image.seed,
-                "width": image.width,
-                "height": image.height,
-                "sha256": image.blob.sha256,
-                "prompt": image.prompt.text,
-                "negative_prompt": image.prompt.negative_text,
-                "attributes": dict(image.prompt.attributes),
-            }
-            for path, image in zip(files, value.images, strict=True)
-        ],
+        "files": [_picture(path, image) for path, image in zip(paths, value.images, strict=True)],
+        "animation": None
+        if film is None
+        else {
+            "path": files[0],
+            "media_type": film.blob.media_type,
+            "duration_s": round(film.duration_s, 3),
+            "frames_per_second": film.frames_per_second,
+            "width": film.width,
+            "height": film.height,
+            "sound": film.sound,
+            "sha256": film.blob.sha256,
+        },
+    }
+
+
+def _picture(path: str | None, image: PaintedImage) -> dict[str, Any]:
+    return {
+        "path": path,
+        "seed": image.seed,
+        "width": image.width,
+        "height": image.height,
+        "sha256": image.blob.sha256,
+        "prompt": image.prompt.text,
+        "negative_prompt": image.prompt.negative_text,
+        "attributes": dict(image.prompt.attributes),
+        "measures": None if image.measures is None else measures(image.measures),
+        "candidate": image.candidate,
+        "time_s": round(image.time_s, 3),
+    }
+
+
+def measures(value: PictureMeasures) -> dict[str, Any]:
+    """How well a picture fits."""
+
+    def rounded(number: float | None) -> float | None:
+        return None if number is None else round(number, 4)
+
+    return {
+        "emotion": emotion(value.emotion),
+        "va_similarity": rounded(value.va_similarity),
+        "va_cosine": rounded(value.va_cosine),
+        "text_similarity": rounded(value.text_similarity),
+        "sem_score": rounded(value.sem_score),
+        "brightness": rounded(value.brightness),
+        "warmth": rounded(value.warmth),
+        "saturation": rounded(value.saturation),
     }

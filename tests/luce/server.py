@@ -53,6 +53,16 @@ MUSIC = agents_pb2.MusicDescription(
         ),
     ],
 )
+MOVIE = b"ftyp a movie" * 1000
+MEASURES = agents_pb2.PictureMeasures(
+    image_emotion=emotion_pb2.Emotion(valence=0.5, arousal=0.25),
+    va_similarity=0.875,
+    va_cosine=1.0,
+    text_similarity=0.25,
+    brightness=0.5,
+    warmth=-0.125,
+    saturation=0.75,
+)
 PROMPT = agents_pb2.Prompt(
     text="a sunlit meadow",
     negative_text="night",
@@ -205,10 +215,18 @@ class SmallServer(
                 seed=paint.options.seed + index,
                 width=256,
                 height=256,
+                measures=MEASURES,
+                candidate=max(paint.options.best_of, 1) - 1,
+                time_s=6.25 * index if paint.options.frames else 0,
             )
-            for index in range(paint.options.n or 1)
+            for index in range(paint.options.frames or paint.options.n or 1)
         ]
         result = jobs_pb2.Job.Result(paint=agents_pb2.PaintResult(images=images, music=MUSIC))
+        if paint.options.frames:
+            kind = {"gif": "image/gif"}.get(paint.options.animation_format, "video/mp4")
+            film = agents_pb2.Animation(duration_s=12.5, frames_per_second=24, width=256, height=256, sound=True)
+            film.file.CopyFrom(self.store(MOVIE, kind))
+            result.paint.animation.CopyFrom(film)
         timings = [jobs_pb2.StageTiming(stage=stage, seconds=0.5) for stage in ("queue", "paint", "paint")]
         self.change(
             job_id, jobs_pb2.JOB_STATE_SUCCEEDED, result=result, timings=timings, models={"image_generator": "1"}

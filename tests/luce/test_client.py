@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 import luce
-from tests.luce.server import PICTURE, SmallServer
+from tests.luce.server import MOVIE, PICTURE, SmallServer
 
 
 def test_paint_answers_pictures_with_their_prompt_seed_and_music(client: luce.Client) -> None:
@@ -22,6 +22,32 @@ def test_paint_answers_pictures_with_their_prompt_seed_and_music(client: luce.Cl
     assert painting.music is not None
     assert painting.music.emotion == luce.Emotion(0.75, 0.5)
     assert painting.job.models == {"image_generator": "1"}
+
+
+def test_a_picture_tells_how_well_it_fits(client: luce.Client, server: SmallServer) -> None:
+    (image,) = client.paint(b"song", best_of=3).images
+    assert server.tasks["job-0"].task.paint.options.best_of == 3
+    assert image.candidate == 2
+    assert image.measures == luce.PictureMeasures(
+        emotion=luce.Emotion(0.5, 0.25),
+        va_similarity=0.875,
+        va_cosine=1.0,
+        text_similarity=0.25,
+        sem_score=None,
+        brightness=0.5,
+        warmth=-0.125,
+        saturation=0.75,
+    )
+
+
+def test_an_animation_comes_with_its_key_pictures(client: luce.Client, tmp_path: Path) -> None:
+    painting = client.paint(b"song", frames=3, animation_format="gif")
+    assert [image.time_s for image in painting.images] == [0.0, 6.25, 12.5]
+    film = painting.animation
+    assert film is not None
+    assert (film.blob.media_type, film.duration_s, film.sound) == ("image/gif", 12.5, True)
+    assert film.save(tmp_path / "song.gif").read_bytes() == MOVIE
+    assert client.paint(b"song").animation is None
 
 
 def test_a_stage_that_ran_twice_is_told_once_with_its_sum(client: luce.Client) -> None:

@@ -17,7 +17,7 @@ import pytest
 import luce
 from luce.v1 import jobs_pb2
 from tests.luce.cli.conftest import Run
-from tests.luce.server import PICTURE, SmallServer
+from tests.luce.server import MOVIE, PICTURE, SmallServer
 
 
 def test_a_painted_song_is_written_beside_us_under_its_name(run: Run, song: Path, tmp_path: Path) -> None:
@@ -72,6 +72,39 @@ def test_json_is_one_object_with_prompt_seed_emotion_timings_and_files(run: Run,
     assert file["attributes"] == {"scene": "meadow", "palette": "warm"}
 
 
+def test_how_well_a_picture_fits_is_told(run: Run, song: Path, server: SmallServer) -> None:
+    done = run("paint", "song.ogg", "--best-of", "2")
+    assert server.tasks["job-0"].task.paint.options.best_of == 2
+    assert "picture 1 feels valence +0.50, arousal +0.25; 0.88 like the music; 0.25 like its words" in done.stderr
+    (file,) = json.loads(run("paint", "song.ogg", "--json").stdout)["files"]
+    assert file["measures"]["va_similarity"] == 0.875
+    assert file["measures"]["sem_score"] is None
+    assert file["candidate"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "file", "kind"),
+    [
+        ([], "song.mp4", "mp4"),
+        (["-o", "a.gif"], "a.gif", "gif"),
+        (["-o", "A.MP4"], "A.MP4", "mp4"),
+        (["-o", "new.d/"], "new.d/song.mp4", "mp4"),
+    ],
+)
+def test_an_animation_is_one_file_whose_name_says_its_format(
+    run: Run, song: Path, tmp_path: Path, server: SmallServer, arguments: list[str], file: str, kind: str
+) -> None:
+    done = run("paint", "song.ogg", "--frames", "3", "--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    options = server.tasks["job-0"].task.paint.options
+    assert (options.frames, options.animation_format) == (3, kind)
+    told = json.loads(done.stdout)
+    assert told["animation"]["path"] == file
+    assert [(image["path"], image["time_s"]) for image in told["files"]] == [(None, 0), (None, 6.25), (None, 12.5)]
+    assert (tmp_path / file).read_bytes() == MOVIE
+    assert [path.name for path in (tmp_path / file).parent.glob("*.png")] == []
+
+
 def test_several_songs_are_painted_into_a_folder_and_a_bad_one_spoils_no_other(
     run: Run, song: Path, tmp_path: Path, server: SmallServer
 ) -> None:
@@ -101,6 +134,7 @@ def test_words_alone_are_painted(run: Run, server: SmallServer, tmp_path: Path) 
         (["paint", "song.ogg", "--steps", "many"], 2, "--steps"),
         (["paint", "song.ogg", "song.ogg", "-o", "one.png"], 4, "folder"),
         (["paint", "song.ogg", "song.ogg"], 4, "same name"),
+        (["paint", "song.ogg", "--frames", "3", "-o", "a.png"], 4, "mp4 or gif"),
         (["paint", "song.ogg", "--timeout", "0"], 2, "greater than 0"),
         (["jobs", "unknown"], 1, "no job unknown"),
         (["describe", "missing.ogg"], 4, "no file missing.ogg"),
