@@ -89,7 +89,7 @@ class Chain:
         )
         heard = hear_in(visual, music, controls, rng)
         description = describe_music(music, controls, rng)
-        weighed = weigh(visual, music, controls, rng)
+        weighed = weigh(music, controls, rng)
         record = Record(
             image_description=impression.description or seen.scene,
             step1_reasoning=seen.reasoning,

@@ -22,7 +22,7 @@ class Looking:
 
 def see_in(impression: Impression) -> VisualElements:
     """The visual elements of an impression."""
-    things = [sight.phrase for sight in impression.of_kind("thing", "scene", "act")][:4]
+    things = [sight.phrase for sight in impression.of_kind("thing", "scene", "act")][:3]
     tones = [sight.phrase for sight in impression.of_kind("tone")][:2]
     return VisualElements(
         object=join(things) if things else "nothing in particular",
@@ -44,11 +44,8 @@ def look_at(impression: Impression, visual: VisualElements, rng: random.Random) 
     around = f" {join(setting, ', ')}" if setting else ""
     reasoning = _choose(
         rng,
-        f"The scene shows {visual.object}{around}. It evokes a {visual.emotion} feeling; "
-        f"the whole is {visual.dynamic}, with {visual.color}.",
-        f"With {visual.object}{around} in view the mood is {visual.emotion}. "
-        f"The motion is {visual.dynamic}, and {visual.color} set the atmosphere.",
-        f"What stands out is {visual.object}{around}: {visual.emotion}, {visual.dynamic}, in {visual.color}.",
+        f"The scene shows {visual.object}{around}: {visual.emotion}, {visual.dynamic}, with {visual.color}.",
+        f"With {visual.object}{around} the mood is {visual.emotion}, {visual.dynamic}; the colours are {visual.color}.",
     )
     first, _, second = visual.emotion.partition(" and ")
     scene = _choose(
@@ -61,29 +58,24 @@ def look_at(impression: Impression, visual: VisualElements, rng: random.Random) 
 
 def hear_in(visual: VisualElements, music: MusicElements, controls: Controls, rng: random.Random) -> str:
     """Why these music elements follow from the visual ones."""
-    setting = f"A setting of {join(controls.shared_contexts)}" if controls.shared_contexts else "The scene"
-    pleasant = "pleasant" if controls.emotion.valence >= 0 else "unpleasant"
+    setting = join(controls.shared_contexts[:2]) or f"the {visual.emotion} mood"
+    verb = "suggest" if len(controls.shared_contexts) > 1 else "suggests"
     return _choose(
         rng,
-        f"{setting} suggests {music.genre}. Because the scene is {visual.dynamic} it takes a {music.rhythm} rhythm, "
-        f"and because it is {pleasant} the mode is {controls.mode}. {_capital(join(music.instruments))} carry the "
-        f"{music.emotion} feeling.",
-        f"The {visual.emotion} atmosphere calls for {music.emotion} music. {_capital(music.genre)} fits it, in a "
-        f"{controls.mode} key with a {pace_word(controls.tempo_bpm)} tempo like the {visual.dynamic} scene; "
-        f"{join(music.instruments)} match its colours.",
-        f"A {visual.dynamic} scene needs a {music.rhythm} rhythm. {_capital(music.genre)} in {controls.mode} keeps "
-        f"the {music.emotion} mood, played by {join(music.instruments)}.",
+        f"{_capital(setting)} {verb} {music.genre}; what is {visual.dynamic} takes a {music.rhythm} rhythm in "
+        f"{controls.mode}, for {join(music.instruments)}.",
+        f"A {visual.dynamic} scene needs a {music.rhythm} rhythm; {setting} {verb} {music.genre} in {controls.mode}, "
+        f"played by {join(music.instruments)}.",
     )
 
 
-def weigh(visual: VisualElements, music: MusicElements, controls: Controls, rng: random.Random) -> str:
+def weigh(music: MusicElements, controls: Controls, rng: random.Random) -> str:
     """Why the whole holds together."""
+    touch, pace = _touch(controls), pace_word(controls.tempo_bpm)
     return _choose(
         rng,
-        f"Together, a {visual.emotion} scene and a {pace_word(controls.tempo_bpm)} pace call for "
-        f"{_touch(controls)} playing.",
-        f"The music should feel as the scene does: {music.emotion}, {_touch(controls)} and "
-        f"{pace_word(controls.tempo_bpm)}.",
+        f"The music should feel as the scene does: {music.emotion}, {touch}, {pace}.",
+        f"So it is {pace} and {touch}, and as {music.emotion} as what is seen.",
     )
 
 
