@@ -2,8 +2,8 @@
 
 Fetch the wheel with ``pip download --no-deps basic-pitch==0.4.0``, then run
 ``python -m training.note_transcriber.convert --wheel basic_pitch-0.4.0-py2.py3-none-any.whl``.
-The weights are left as they are; tensors get plain names, the axis of one channel goes, and the pitch contour, which
-nothing here uses, is no longer an output.
+The weights are left as they are; tensors get plain names, the axis of one channel goes, the pitch contour, which
+nothing here uses, is no longer an output, and narrow convolutions are widened (:mod:`.phases`): half the time.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from luce.server.music.transcription import PITCHES, WINDOW_FRAMES, WINDOW_SAMPLES
+from training.note_transcriber.phases import widen
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MEMBER = "basic_pitch/saved_models/icassp_2022/nmp.onnx"
@@ -50,6 +51,7 @@ def convert(published: bytes) -> onnx.ModelProto:
     for name in ("notes", "onsets"):
         shape: list[str | int | None] = ["batch", WINDOW_FRAMES, PITCHES]
         graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    widen(model)
     onnx.checker.check_model(model)
     return model
 
