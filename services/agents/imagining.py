@@ -3,45 +3,63 @@
 from __future__ import annotations
 
 import hashlib
-import random
+from dataclasses import dataclass
 from typing import Final
 
 from luce.errors import InvalidArgument
-from luce.server.vocabulary import Attributes, harmonize, vocabulary
 from luce.v1 import agents_pb2
-from services.agents import wording
-from services.agents.roles import (
-    Brief,
-    ColourAgent,
-    CompositionAgent,
-    SceneAgent,
-    StyleAgent,
-    VerbAgent,
-    brief_of,
-)
+from services.agents import baselines, telling
+from services.agents.blackboard import Blackboard, Remark, Topic
+from services.agents.deliberation import Deliberation, Question
+from services.agents.matching import Matcher, clues_of
+from services.agents.minds import LanguageMind
+from services.agents.naming import named_in
+from services.agents.options import Baseline, plan_of
+from services.agents.roles import Brief, Mind, Role, brief_of, negative_text
 
 MAX_PROMPTS: Final = 8
 MAX_TEXT_CHARACTERS: Final = 1000
-_TRIES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Imagined:
+    """What came of it.
+
+    Attributes:
+        prompts: As many as were asked for.
+        report: How they came to be.
+    """
+
+    prompts: tuple[agents_pb2.Prompt, ...]
+    report: agents_pb2.AgentReport
 
 
 class Imagination:
-    """The agents around one table. Pure: the same description, text, count and seed give the same prompts.
+    """The agents, ready for any number of requests at once.
 
-    The first k prompts of a longer set are the prompts of the shorter set. The seed varies what is shown; the feeling
-    comes from the music alone. Two pieces that differ draw differently, also with the same seed.
+    By rules, the same description, text, count, seed and options give the same prompts, and the first k prompts of a
+    longer set are the prompts of the shorter set. The seed varies what is shown; the feeling comes from the music
+    alone. Two pieces that differ draw differently, also with the same seed.
+
+    Args:
+        matcher: Compares words about the music with the lexicon.
+        language: The language model's mind; None: there is none.
+        mind: What the agents think with where a request does not say.
     """
 
-    def __init__(self) -> None:
-        self._scene = SceneAgent()
-        self._verb = VerbAgent()
-        self._style = StyleAgent()
-        self._colour = ColourAgent()
-        self._composition = CompositionAgent()
+    def __init__(self, matcher: Matcher, language: LanguageMind | None = None, mind: Mind = Mind.RULES) -> None:
+        self._matcher = matcher
+        self._language = language
+        self._mind = mind
 
-    def imagine(
-        self, music: agents_pb2.MusicDescription | None, text: str = "", count: int = 1, seed: int = 0
-    ) -> list[agents_pb2.Prompt]:
+    async def imagine(
+        self,
+        music: agents_pb2.MusicDescription | None,
+        text: str = "",
+        count: int = 1,
+        seed: int = 0,
+        options: agents_pb2.AgentOptions | None = None,
+    ) -> Imagined:
         """Prompts that differ from each other.
 
         Args:
@@ -49,64 +67,45 @@ class Imagination:
             text: A person's own words, at most 1000 characters: the concept, which the music colours, never replaces.
             count: 1..8.
             seed: 0..2^64-1.
+            options: Which agents have a say, and what they think with; None: all, as the service is set up.
 
         Raises:
-            InvalidArgument: `count` or `text` is out of its range, or there is neither music nor text.
+            InvalidArgument: `count`, `text` or an option is out of its range, or there is neither music nor text.
+            FailedPrecondition: A language model is asked for where there is none.
+            Unavailable, ResourceExhausted, DeadlineExceeded: From the text encoder.
         """
         text = " ".join(text.split())
         if not 1 <= count <= MAX_PROMPTS:
             raise InvalidArgument(f"count must be in 1..{MAX_PROMPTS}, not {count}", field="count", limit="1..8")
         check_text(text)
+        plan = plan_of(options, usual=self._mind, language=self._language is not None)
+        board = Blackboard()
         if music is None:
             if not text:
                 raise InvalidArgument("there is neither music nor text", field="text", limit="music, text or both")
-            return [agents_pb2.Prompt(text=text) for _ in range(count)]
+            prompts = [agents_pb2.Prompt(text=text) for _ in range(count)]
+            return Imagined(tuple(prompts), telling.report(board))
         brief = brief_of(music)
-        prompts: list[agents_pb2.Prompt] = []
-        scenes: list[str] = []
-        for index in range(count):
-            rng = random.Random(_digest(music, text, seed, index))
-            prompt = self._one(brief, text, rng, scenes)
-            said = {other.text for other in prompts}
-            for _ in range(_TRIES):
-                if prompt.text not in said:
-                    break
-                prompt = self._one(brief, text, rng, scenes)
-            prompts.append(prompt)
-            scenes.append(prompt.attributes.scene)
-        return prompts
-
-    def _one(self, brief: Brief, text: str, rng: random.Random, scenes: list[str]) -> agents_pb2.Prompt:
-        wish = self._attributes(brief, rng, scenes)
-        named = wording.named_in(text)
-        wish = wording.follow(wish, named)
-        prompt = wording.prompt_text(wish, text, named, rng)
-        return agents_pb2.Prompt(
-            text=prompt,
-            negative_text=wording.negative_text(brief.valence, brief.arousal, named),
-            attributes=_told(wish),
-        )
-
-    def _attributes(self, brief: Brief, rng: random.Random, scenes: list[str]) -> Attributes:
-        scene = self._scene.choose(brief, rng, avoid=scenes)
-        style = self._style.choose(brief, rng)
-        colour = self._colour.choose(brief, scene, rng)
-        return harmonize(
-            Attributes(
-                scene=scene.scene,
-                subject=scene.subject,
-                time=scene.time,
-                weather=scene.weather,
-                light=colour.light,
-                palette=colour.palette,
-                style=style.style,
-                moods=style.moods,
-                motion=self._verb.choose(brief, rng),
-                composition=self._composition.choose(brief, rng),
-                valence=brief.valence,
-                arousal=brief.arousal,
+        board.post(Role.SCENE, Remark(Topic.MUSIC, _felt(brief)), evidence=_measured(music))
+        clues = clues_of(music)
+        origin = _digest(music, text, seed)
+        if plan.baseline is Baseline.CAPTION_ONLY:
+            return _plain(baselines.caption_only(music, text, count), board)
+        if plan.baseline is Baseline.SINGLE_AGENT:
+            sampling = int.from_bytes(origin[:7], "big")
+            written = await baselines.single_agent(
+                music, brief, clues, text, count, plan, self._language, board, sampling
             )
-        )
+            return _plain(written, board)
+        for clue in clues:
+            board.post(Role.SCENE, Remark(Topic.CLUE, clue.words), evidence=(f"{clue.source}, {clue.weight:.0%} sure",))
+        named = named_in(text)
+        for kind, name in named.items():
+            board.post(Role.SCENE, Remark(Topic.WORDS, f"{kind}: {name}"), evidence=("the person's words",))
+        question = Question(brief, clues, await self._matcher.pulls(clues), text, named, count, origin, plan)
+        worded = await Deliberation(question, board, self._language).run()
+        negative = negative_text(brief.valence, brief.arousal, named)
+        return Imagined(tuple(telling.prompt(one, negative) for one in worded), telling.report(board))
 
 
 def check_text(text: str, *, field: str = "text") -> None:
@@ -119,30 +118,32 @@ def check_text(text: str, *, field: str = "text") -> None:
         )
 
 
-def _digest(music: agents_pb2.MusicDescription, text: str, seed: int, index: int) -> bytes:
+def _plain(prompts: list[str], board: Blackboard) -> Imagined:
+    return Imagined(tuple(agents_pb2.Prompt(text=prompt) for prompt in prompts), telling.report(board))
+
+
+def _digest(music: agents_pb2.MusicDescription, text: str, seed: int) -> bytes:
     """What the choices hang on, rounded, so that the last bit of a float on another machine changes nothing."""
     heard = (
         f"{music.duration_s:.1f} {music.tempo_bpm:.0f} {music.key} {music.loudness_lufs:.0f} "
         f"{music.emotion.valence:.2f} {music.emotion.arousal:.2f}"
     )
-    return hashlib.sha256(f"{heard}|{text}|{seed}|{index}".encode()).digest()
+    return hashlib.sha256(f"{heard}|{text}|{seed}".encode()).digest()
 
 
-def _told(wish: Attributes) -> agents_pb2.VisualAttributes:
-    """The attributes in plain words."""
-
-    def phrase(kind: str, name: str | None) -> str:
-        return vocabulary().entry(kind, name).phrases[0] if name is not None else ""
-
-    return agents_pb2.VisualAttributes(
-        scene=wish.scene,
-        subject=phrase("subject", wish.subject),
-        verb=phrase("motion", wish.motion),
-        style=phrase("style", wish.style),
-        palette=phrase("palette", wish.palette),
-        lighting=phrase("light", wish.light),
-        weather=phrase("weather", wish.weather),
-        time_of_day=phrase("time", wish.time),
-        composition=phrase("composition", wish.composition),
-        mood=" and ".join(phrase("mood", mood) for mood in wish.moods),
+def _felt(brief: Brief) -> str:
+    """The emotion that the agents go by, in words."""
+    if brief.silent:
+        return "silence"
+    return (
+        f"valence {brief.valence:+.2f}, arousal {brief.arousal:+.2f}, pace {brief.pace:+.2f}, power {brief.power:+.2f}"
     )
+
+
+def _measured(music: agents_pb2.MusicDescription) -> list[str]:
+    told = [f"measured: valence {music.emotion.valence:+.2f}, arousal {music.emotion.arousal:+.2f}"]
+    if music.tempo_bpm > 0:
+        told.append(f"{music.tempo_bpm:.0f} bpm")
+    if music.key:
+        told.append(music.key)
+    return [*told, f"{music.loudness_lufs:.0f} LUFS"]

@@ -21,11 +21,12 @@ the wordings of the lexicon, each of which the picture model was seen to read as
 from __future__ import annotations
 
 from luce.server.vocabulary.attributes import Attributes, harmonize, misfits
-from luce.server.vocabulary.entries import Entry, Vocabulary, vocabulary
+from luce.server.vocabulary.entries import KINDS, Entry, Vocabulary, vocabulary
 from luce.server.vocabulary.grammar import compose_prompt
 from luce.server.vocabulary.lexicon import Contradiction, Lexicon, Wording, lexicon
 
 __all__ = [
+    "KINDS",
     "Attributes",
     "Contradiction",
     "Entry",

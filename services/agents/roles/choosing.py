@@ -4,43 +4,72 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
-from luce.server.vocabulary import Entry, vocabulary
+from luce.server.vocabulary import Entry, lexicon, vocabulary
+from services.agents.roles.agent import Task
+from services.agents.roles.choice import Choice
 
 
 def choose(
+    task: Task,
     kind: str,
     valence: float,
     arousal: float,
     rng: random.Random,
     *,
     spread: float = 0.3,
+    repeat: float = 1.5,
     chosen: Mapping[str, str] | None = None,
-    avoid: Collection[str] = (),
     lean: Callable[[Entry], float] | None = None,
-) -> Entry:
+) -> Choice:
     """Draw one entry; its weight falls with its squared distance in the valence-arousal plane, as a normal curve.
 
+    What is given is taken as it is. Otherwise a random number is drawn in any case, so that one kind more that is given
+    leaves the others as they are.
+
     Args:
+        task: What is asked; its pulls add to the weights, its uses take away.
         kind: One of the vocabulary's kinds.
         valence: Of the wish, -1..1.
         arousal: Of the wish, -1..1.
         rng: Where chance comes from.
         spread: Standard deviation of the curve, in units of the plane; small is strict.
-        chosen: Names already chosen, by kind; what does not fit them is left out.
-        avoid: Names to leave out, as long as others are left.
+        repeat: Log-weight that each earlier use takes away; infinite: never twice while others are left.
+        chosen: Names chosen by the same agent, beside those given; what does not fit is left out.
         lean: Further log-weight of an entry.
     """
-    entries = [entry for entry in vocabulary().entries(kind).values() if fits(entry, chosen or {})]
-    fresh = [entry for entry in entries if entry.name not in avoid]
-    candidates = fresh or entries
+    point = rng.random()
+    if kind in task.given:
+        return Choice(kind, task.given[kind], reasons=("it is given",))
+    beside = {**task.given, **(chosen or {})}
+    banned = task.avoid.get(kind, frozenset()) | excluded(kind, beside)
+    candidates = [entry for entry in vocabulary().entries(kind).values() if fits(entry, beside)]
+    candidates = [entry for entry in candidates if entry.name not in banned] or candidates
+    if math.isinf(repeat):
+        candidates = [entry for entry in candidates if not task.used.get((kind, entry.name))] or candidates
+        repeat = 0.0
     scores = [
-        -(entry.distance(valence, arousal) ** 2) / (2.0 * spread**2) + (lean(entry) if lean is not None else 0.0)
+        -(entry.distance(valence, arousal) ** 2) / (2.0 * spread**2)
+        + task.pulls.strength(kind, entry.name)
+        - repeat * task.used.get((kind, entry.name), 0)
+        + (lean(entry) if lean is not None else 0.0)
         for entry in candidates
     ]
     best = max(scores)
-    return rng.choices(candidates, [math.exp(score - best) for score in scores])[0]
+    entry = _at(point, candidates, [math.exp(score - best) for score in scores])
+    felt = f"valence {valence:+.2f}, arousal {arousal:+.2f}"
+    return Choice(kind, entry.name, reasons=(felt, *task.pulls.reasons(kind, entry.name)))
+
+
+def _at(point: float, candidates: list[Entry], weights: list[float]) -> Entry:
+    """The candidate at a point 0..1 of the weights laid end to end."""
+    place = point * sum(weights)
+    for candidate, weight in zip(candidates, weights, strict=True):
+        place -= weight
+        if place < 0:
+            return candidate
+    return candidates[-1]
 
 
 def fits(entry: Entry, chosen: Mapping[str, str]) -> bool:
@@ -48,19 +77,11 @@ def fits(entry: Entry, chosen: Mapping[str, str]) -> bool:
     return all(chosen[kind] in names for kind, names in entry.fits.items() if kind in chosen)
 
 
-def warmth(colours: Iterable[str]) -> float:
-    """Mean of red minus blue, -1..1, of sRGB hex colours; 0 for none."""
-    values = [(_channel(colour, 0) - _channel(colour, 2)) for colour in colours]
-    return sum(values) / len(values) if values else 0.0
-
-
-def brightness(colours: Iterable[str]) -> float:
-    """Mean luma (Rec. 601), 0..1, of sRGB hex colours; 0.5 for none."""
-    values = [
-        0.299 * _channel(colour, 0) + 0.587 * _channel(colour, 1) + 0.114 * _channel(colour, 2) for colour in colours
-    ]
-    return sum(values) / len(values) if values else 0.5
-
-
-def _channel(colour: str, index: int) -> float:
-    return int(colour[1 + 2 * index : 3 + 2 * index], 16) / 255.0
+def excluded(kind: str, chosen: Mapping[str, str]) -> frozenset[str]:
+    """Names of a kind that contradict what was chosen."""
+    out = set()
+    for pair in lexicon().contradictions:
+        for here, there in ((pair.one, pair.other), (pair.other, pair.one)):
+            if here[0] == kind and chosen.get(there[0]) == there[1]:
+                out.add(here[1])
+    return frozenset(out)

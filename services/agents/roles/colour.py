@@ -3,44 +3,63 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
-from luce.server.vocabulary import Entry
-from services.agents.roles.brief import Brief
-from services.agents.roles.choosing import brightness, choose, warmth
-from services.agents.roles.scene import Scene
+from luce.server.vocabulary import Entry, lexicon
+from services.agents.roles.agent import Task
+from services.agents.roles.choice import Choice, Role
+from services.agents.roles.choosing import choose
 
-_WARMTH_LEAN: Final = 2.5
-_BRIGHTNESS_LEAN: Final = 8.0
+# Log-weight of a unit of warmth and of brightness at full valence: palettes span 0.7 of warmth and 0.2 of brightness.
+_WARMTH_LEAN: Final = 5.0
+_BRIGHTNESS_LEAN: Final = 12.0
+_NATURAL_LEAN: Final = -1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """Names from the vocabulary.
+    """Palette and lighting of one picture.
 
     Attributes:
         palette: The colours.
         light: The light; it fits the hour and the weather.
     """
 
-    palette: str
-    light: str
+    palette: Choice
+    light: Choice
+
+    def choices(self) -> tuple[Choice, ...]:
+        """All that was chosen."""
+        return (self.palette, self.light)
 
 
 class ColourAgent:
-    """Palette by emotion and mode of the key; light by emotion, hour and weather."""
+    """Palette by emotion, its quadrant and the mode of the key; light by emotion, hour and weather.
 
-    def choose(self, brief: Brief, scene: Scene, rng: random.Random) -> Colour:
+    What the scene agent decided is among what is given.
+    """
+
+    role: ClassVar[Role] = Role.COLOUR
+    kinds: ClassVar[tuple[str, ...]] = ("palette", "light")
+    optional: ClassVar[frozenset[str]] = frozenset()
+
+    def choose(self, task: Task, rng: random.Random) -> Colour:
         """Colours for a scene."""
+        brief = task.brief
 
-        def lean(palette: Entry) -> float:
-            if not palette.colours:
-                return -1.0
-            bright = brightness(palette.colours) - 0.5
-            return brief.tonal_valence * (_WARMTH_LEAN * warmth(palette.colours) + _BRIGHTNESS_LEAN * bright)
+        def lean(entry: Entry) -> float:
+            wording = lexicon().wording(entry.kind, entry.name)
+            tint = _WARMTH_LEAN * wording.warmth + _BRIGHTNESS_LEAN * wording.brightness
+            return brief.tonal_valence * tint + (
+                _NATURAL_LEAN if entry.kind == "palette" and not entry.colours else 0.0
+            )
 
-        palette = choose("palette", brief.tonal_valence, brief.arousal, rng, spread=0.28, lean=lean)
-        chosen = {"time": scene.time, "weather": scene.weather}
-        light = choose("light", brief.valence, brief.arousal, rng, spread=0.25, chosen=chosen)
-        return Colour(palette.name, light.name)
+        palette = choose(task, "palette", brief.tonal_valence, brief.arousal, rng, spread=0.32, repeat=3.0, lean=lean)
+        light = choose(task, "light", brief.valence, brief.arousal, rng, spread=0.25, repeat=1.0, lean=lean)
+        return Colour(palette, light)
+
+    def take(self, choices: Mapping[str, Choice]) -> Colour:
+        """The colours of given choices."""
+        return Colour(choices["palette"], choices["light"])

@@ -1,38 +1,48 @@
-"""The style agent: how it is rendered, and the words of its mood."""
+"""The style agent: how it is rendered, its texture, and the words of its mood."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
-from luce.server.vocabulary import vocabulary
-from services.agents.roles.brief import Brief
+from services.agents.roles.agent import Task
+from services.agents.roles.choice import Choice, Role
 from services.agents.roles.choosing import choose
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Names from the vocabulary.
+    """Rendering of one picture; its texture is one of the style's.
 
     Attributes:
         style: The medium.
-        moods: One or two adjectives, the stronger first.
+        mood: The adjective.
     """
 
-    style: str
-    moods: tuple[str, ...]
+    style: Choice
+    mood: Choice
+
+    def choices(self) -> tuple[Choice, ...]:
+        """All that was chosen."""
+        return (self.style, self.mood)
 
 
 class StyleAgent:
-    """Mostly photographs; watercolour and pastel for calm, posters for joy, ink for gloom, oil for passion."""
+    """Media by the music's style and feeling: watercolour for calm, posters for joy, ink for gloom, oil for passion."""
 
-    def choose(self, brief: Brief, rng: random.Random) -> Style:
-        """One style."""
-        style = choose("style", 0.4 * brief.valence, 0.4 * brief.arousal, rng, spread=0.25)
-        first = choose("mood", brief.valence, brief.arousal, rng, spread=0.15)
-        moods = [first.name]
-        # A second word where another one says nearly the same.
-        for other in vocabulary().nearest("mood", brief.valence, brief.arousal, count=3):
-            if other.name != first.name and other.distance(first.valence, first.arousal) < 0.4 and len(moods) < 2:
-                moods.append(other.name)
-        return Style(style.name, tuple(moods))
+    role: ClassVar[Role] = Role.STYLE
+    kinds: ClassVar[tuple[str, ...]] = ("style", "mood")
+    optional: ClassVar[frozenset[str]] = frozenset()
+
+    def choose(self, task: Task, rng: random.Random) -> Style:
+        """One style; no medium and no mood comes twice in a set while others are near."""
+        brief = task.brief
+        style = choose(task, "style", 0.4 * brief.valence, 0.4 * brief.arousal, rng, spread=0.4, repeat=4.0)
+        mood = choose(task, "mood", brief.valence, brief.arousal, rng, spread=0.16, repeat=3.0)
+        return Style(style, mood)
+
+    def take(self, choices: Mapping[str, Choice]) -> Style:
+        """The style of given choices."""
+        return Style(choices["style"], choices["mood"])

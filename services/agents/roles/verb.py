@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
-from services.agents.roles.brief import Brief
+from services.agents.roles.agent import Task
+from services.agents.roles.choice import Choice, Role
 from services.agents.roles.choosing import choose
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """How things move in one picture."""
+
+    motion: Choice
+
+    def choices(self) -> tuple[Choice, ...]:
+        """All that was chosen."""
+        return (self.motion,)
 
 
 class VerbAgent:
     """Motion by arousal and pace; valence decides between surging and raging."""
 
-    def choose(self, brief: Brief, rng: random.Random) -> str:
-        """The name of one motion."""
-        if brief.silent:
-            return "resting"
+    role: ClassVar[Role] = Role.VERB
+    kinds: ClassVar[tuple[str, ...]] = ("motion",)
+    optional: ClassVar[frozenset[str]] = frozenset()
+
+    def choose(self, task: Task, rng: random.Random) -> Motion:
+        """One motion."""
+        brief = task.brief
+        if brief.silent and "motion" not in task.given:
+            return Motion(Choice("motion", "resting", reasons=("nothing is heard",)))
         drive = 0.75 * brief.arousal + 0.25 * brief.pace
         # Motions lie about 0.3 apart in arousal; one that is two away is never drawn.
-        return choose("motion", 0.4 * brief.valence, drive, rng, spread=0.18).name
+        return Motion(choose(task, "motion", 0.4 * brief.valence, drive, rng, spread=0.18, repeat=0.7))
+
+    def take(self, choices: Mapping[str, Choice]) -> Motion:
+        """The motion of given choices."""
+        return Motion(choices["motion"])
