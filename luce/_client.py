@@ -140,6 +140,7 @@ class Client(_Base[SyncTransport]):
         self,
         audio: Source,
         *,
+        brief: bool = False,
         timeout: float | None = None,
         on_event: Callable[[JobEvent], object] | None = None,
     ) -> MusicDescription:
@@ -149,10 +150,11 @@ class Client(_Base[SyncTransport]):
 
         Args:
             audio: A path, bytes, or a file opened for bytes.
+            brief: Only what is measured and felt: no tags, captions and texts, in less time.
             timeout: Seconds for all of it; left out: `Timeout.job`.
             on_event: Called with each event while it happens.
         """
-        return self._transport.run(self._core.describe(audio, timeout), on_event)
+        return self._transport.run(self._core.describe(audio, timeout, brief), on_event)
 
     def feel(self, media: Source, *, timeout: float | None = None) -> Feeling:
         """How a piece of music feels, as a whole and as it goes on; `Unimplemented` for other media.
@@ -234,11 +236,12 @@ class AsyncClient(_Base[AsyncTransport]):
         self,
         audio: Source,
         *,
+        brief: bool = False,
         timeout: float | None = None,
         on_event: Callable[[JobEvent], object] | None = None,
     ) -> MusicDescription:
         """See `Client.describe`; `on_event` may be a coroutine function."""
-        return await self._transport.run(self._core.describe(audio, timeout), on_event)
+        return await self._transport.run(self._core.describe(audio, timeout, brief), on_event)
 
     async def feel(self, media: Source, *, timeout: float | None = None) -> Feeling:
         """See `Client.feel`."""

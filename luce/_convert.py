@@ -83,6 +83,10 @@ def music(message: agents_pb2.MusicDescription) -> types.MusicDescription:
         tempo_alternatives=tuple(message.tempo_alternatives),
         key_alternatives=tuple(message.key_alternatives),
         descriptors=tuple(_descriptor(descriptor) for descriptor in message.descriptors),
+        caption=message.caption or None,
+        caption_source=_named(agents_pb2.DescriptorSource, message.caption_source),
+        parts=tuple(types.MusicPart(part.start_s, part.duration_s, part.caption or None) for part in message.parts),
+        tags=tuple(types.MusicTag(tag.dimension, tag.name, tag.confidence) for tag in message.tags),
     )
 
 
@@ -112,6 +116,7 @@ def _descriptor(message: agents_pb2.Descriptor) -> types.Descriptor:
         confidence=message.confidence,
         source=_named(agents_pb2.DescriptorSource, message.source),
         texts=(message.text_short, message.text_medium, message.text_long),
+        text_source=_named(agents_pb2.DescriptorSource, message.text_source),
     )
 
 

@@ -306,12 +306,12 @@ class Core:
             yield commands.Close(stream)
         return bytes(data)
 
-    def describe(self, audio: Source, timeout: float | None) -> Operation[MusicDescription]:
+    def describe(self, audio: Source, timeout: float | None, brief: bool = False) -> Operation[MusicDescription]:
         """Send the music and have it listened to: as a job, because it may be long."""
         budget = self.timeout.job if timeout is None else timeout
         deadline = self.deadline(budget)
         blob = yield from self.upload(audio, field="audio", timeout=min(budget, self.timeout.upload))
-        task = jobs_pb2.Task(describe=agents_pb2.DescribeRequest(audio=convert.blob_to_wire(blob)))
+        task = jobs_pb2.Task(describe=agents_pb2.DescribeRequest(audio=convert.blob_to_wire(blob), brief=brief))
         job = yield from self.submit(task, "", self._remaining(deadline, "the upload"))
         job = yield from self._own(job.id, deadline)
         _check_success(job)

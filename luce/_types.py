@@ -76,6 +76,8 @@ class Descriptor:
         confidence: In the first value, 0..1; 0 without values.
         source: How it was found: "signal", "model" or "text"; None without values.
         texts: The same in sentences of about 20, 50 and 70 tokens; each "" where nobody wrote it.
+        text_source: "signal" where the texts stand around measured values, "model" where around what a model heard;
+            None without texts.
     """
 
     dimension: str
@@ -83,6 +85,37 @@ class Descriptor:
     confidence: float
     source: str | None
     texts: tuple[str, str, str] = field(default=("", "", ""), repr=False)
+    text_source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MusicTag:
+    """One thing that was heard.
+
+    Attributes:
+        dimension: "instruments", "styles", "moods", "tempo", "voice" or "sound".
+        name: Such as "piano".
+        confidence: Probability over the whole piece, 0..1.
+    """
+
+    dimension: str
+    name: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class MusicPart:
+    """A stretch of a piece, in words.
+
+    Attributes:
+        start_s: Seconds from the start of the piece.
+        duration_s: Seconds.
+        caption: What is heard there; None where it is no music.
+    """
+
+    start_s: float
+    duration_s: float
+    caption: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +139,12 @@ class MusicDescription:
         tempo_alternatives: Other tempi that fit, beats per minute, the likeliest first.
         key_alternatives: Other keys that fit, the likeliest first.
         descriptors: One of each dimension.
+        caption: The whole piece in a sentence or two; None where no music was heard, or where the words were not asked
+            for.
+        caption_source: "model" where `music_captioner` wrote it, "signal" where it was put together from the
+            descriptors; None without one.
+        parts: The piece stretch by stretch, in time order; the last may overlap the one before it.
+        tags: What was heard, the likeliest first within each dimension; of MIDI none.
     """
 
     duration_s: float
@@ -124,6 +163,10 @@ class MusicDescription:
     tempo_alternatives: tuple[float, ...] = ()
     key_alternatives: tuple[str, ...] = ()
     descriptors: tuple[Descriptor, ...] = field(default=(), repr=False)
+    caption: str | None = None
+    caption_source: str | None = None
+    parts: tuple[MusicPart, ...] = field(default=(), repr=False)
+    tags: tuple[MusicTag, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ import argparse
 import asyncio
 import importlib.util
 import os
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from luce._client import AsyncClient
-from luce._types import MusicDescription
+from luce._types import Descriptor, MusicDescription
 from luce.cli import inputs, values
 from luce.errors import FailedPrecondition, InvalidArgument
 
@@ -20,7 +21,11 @@ examples:
   luce describe song.ogg
   luce describe song.ogg --plot song.png
   luce describe *.mp3 --json --plot plots/
+  luce describe *.mp3 --json | jq -r '[.input, .caption] | @tsv'
 """
+WIDTH: Final = 100
+"""Characters of a line of the words."""
+
 _PLOT_SUFFIXES: Final = (".png", ".pdf", ".svg")
 _PLOT_NEEDS: Final = ("matplotlib", "numpy", "av", "mido", "pydantic_settings", "scipy")
 
@@ -40,6 +45,9 @@ def add_parser(commands: Any) -> None:
         help="draw it: the emotion's path, its curve over time, the spectrogram with the beats. A file (png, pdf or "
         "svg), or a folder (ends with /; needed for several files)",
     )
+    parser.add_argument(
+        "--brief", action="store_true", help="only what is measured and felt: no tags, captions and texts; quicker"
+    )
     parser.set_defaults(run=run)
 
 
@@ -50,7 +58,7 @@ async def run(arguments: argparse.Namespace) -> int:
     drawing = asyncio.Lock()
 
     async def describe(client: AsyncClient, path: str) -> MusicDescription:
-        music = await client.describe(path, timeout=arguments.timeout)
+        music = await client.describe(path, brief=arguments.brief, timeout=arguments.timeout)
         if path in plots:
             from luce.cli.plot import plot
 
@@ -90,19 +98,49 @@ def _plots(songs: Sequence[str], target: str) -> dict[str, Path]:
 
 
 def _lines(music: MusicDescription) -> list[str]:
-    """What was heard, a line for each thing that is known."""
+    """What was heard, a line for each thing that is known; the caption, and the parts where they differ."""
+    heard = {tag.name: tag.confidence for tag in music.tags}
     facts = {
-        "": music.summary,
         "tempo": _likely(f"{music.tempo_bpm:.0f} bpm" if music.tempo_bpm else None, music.tempo_confidence)
         + _alternatives([f"{bpm:.0f}" for bpm in music.tempo_alternatives]),
-        "key": _likely(music.key, music.key_confidence) + _alternatives(music.key_alternatives),
         "metre": _likely(music.time_signature, music.time_signature_confidence),
+        "key": _likely(music.key, music.key_confidence) + _alternatives(music.key_alternatives),
     }
     for descriptor in music.descriptors:
         if descriptor.dimension in ("instruments", "style", "mood"):
-            first = _likely(", ".join(descriptor.values), descriptor.confidence)
-            facts[descriptor.dimension] = first if descriptor.values else "unknown"
-    return [f"  {name:<12}{fact}" if name else f"  {fact}" for name, fact in facts.items()]
+            facts[descriptor.dimension] = _values(descriptor, heard)
+    lines = [_wrapped(music.caption, "  ")] if music.caption else []
+    lines += [_wrapped(music.summary, "  ")]
+    lines += [f"  {name:<12}{fact}" for name, fact in facts.items()]
+    return [*lines, *_parts(music)]
+
+
+def _values(descriptor: Descriptor, heard: Mapping[str, float]) -> str:
+    """The values, each with its own probability where there is one, else the first one's confidence."""
+    if not descriptor.values:
+        return "unknown"
+    if all(value in heard for value in descriptor.values):
+        return ", ".join(f"{value} ({heard[value]:.0%})" for value in descriptor.values)
+    return _likely(", ".join(descriptor.values), descriptor.confidence)
+
+
+def _parts(music: MusicDescription) -> list[str]:
+    """A line for each stretch whose words are not those of the one before."""
+    told = [(part, before) for part, before in zip(music.parts, (None, *music.parts), strict=False) if part.caption]
+    lines = [
+        f"  {_clock(part.start_s):<12}{part.caption}"
+        for part, before in told
+        if before is None or before.caption != part.caption
+    ]
+    return lines if len(music.parts) > 1 else []
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _wrapped(text: str, indent: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
 
 
 def _likely(value: str | None, confidence: float) -> str:

@@ -49,6 +49,15 @@ def music(value: MusicDescription) -> dict[str, Any]:
         "tempo_alternatives": [round(bpm, 1) for bpm in value.tempo_alternatives],
         "key_alternatives": list(value.key_alternatives),
         "descriptors": [_descriptor(descriptor) for descriptor in value.descriptors],
+        "caption": value.caption,
+        "caption_source": value.caption_source,
+        "parts": [
+            {"start_s": round(part.start_s, 3), "duration_s": round(part.duration_s, 3), "caption": part.caption}
+            for part in value.parts
+        ],
+        "tags": [
+            {"dimension": tag.dimension, "name": tag.name, "confidence": round(tag.confidence, 3)} for tag in value.tags
+        ],
     }
 
 
@@ -86,6 +95,7 @@ def _descriptor(value: Descriptor) -> dict[str, Any]:
         "confidence": round(value.confidence, 3),
         "source": value.source,
         "texts": list(value.texts) if any(value.texts) else None,
+        "text_source": value.text_source,
     }
 
 
