@@ -232,7 +232,7 @@ class Gateway:
     async def describe(self, request: agents_pb2.DescribeRequest, owner: str) -> agents_pb2.DescribeResponse:
         """Has the agents listen to an upload of the caller's."""
         audio = await self.own_audio(request.audio.key, owner, "audio")
-        relayed = agents_pb2.DescribeRequest(audio=audio)
+        relayed = agents_pb2.DescribeRequest(audio=audio, brief=request.brief)
         deadline = Deadline.current_or_after(self.settings.request_timeout_s)
         return await self._rpc.call(AGENTS_SERVICE, "Describe", relayed, agents_pb2.DescribeResponse, deadline)
 
@@ -251,7 +251,7 @@ class Gateway:
             raise InvalidArgument("there is nothing to feel: give media", field="media", limit="audio or MIDI")
         ref = await self.objects.info(request.media.key, owner)
         check_felt(ref.media_type)
-        described = await self.describe(agents_pb2.DescribeRequest(audio=ref), owner)
+        described = await self.describe(agents_pb2.DescribeRequest(audio=ref, brief=True), owner)
         music, medium = described.description, "midi" if ref.media_type == MIDI else "audio"
         return mapping_pb2.FeelResponse(emotion=music.emotion, curve=music.curve, medium=medium)
 

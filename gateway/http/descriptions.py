@@ -51,19 +51,19 @@ async def describe_music(
         str | None, Header(description="Of the job: same key, same request: the same job. At most 255 characters")
     ] = None,
 ) -> Response:
-    """Listen to a piece of music: tempo, beats, key, loudness, moods, and valence and arousal second by second.
+    """Listen to a piece of music: a caption of it and of its parts, instruments, style, key, metre, tempo, mood, and
+    valence and arousal second by second.
 
     Up to a minute of music is answered in place; what is longer, and everything under `Prefer: respond-async`, becomes
     a job, whose result is the description.
     """
     audio, seconds, options = await _read(request, core, owner, watch)
+    wish = agents_pb2.DescribeRequest(audio=audio, brief=options.brief)
     if seconds <= core.settings.max_inline_audio_s and not wants_async(prefer):
         with watch.stage("describe"):
-            described = await body.unless_gone(
-                request.receive, core.describe(agents_pb2.DescribeRequest(audio=audio), owner)
-            )
+            described = await body.unless_gone(request.receive, core.describe(wish, owner))
         return json_response(records.music(described.description))
-    task = jobs_pb2.Task(describe=agents_pb2.DescribeRequest(audio=audio))
+    task = jobs_pb2.Task(describe=wish)
     job, created = await core.submit(
         task, owner, watch, idempotency_key=idempotency_key or "", timeout_s=options.timeout_s or 0.0
     )

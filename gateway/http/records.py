@@ -218,6 +218,20 @@ def music(description: agents_pb2.MusicDescription) -> dict[str, Any]:
         "key_alternatives": list(description.key_alternatives),
         "descriptors": [_descriptor(descriptor) for descriptor in description.descriptors],
         "summary": description.summary,
+        "caption": description.caption or None,
+        "caption_source": _SOURCES.get(description.caption_source),
+        "parts": [
+            {
+                "start_s": _rounded(part.start_s, 3),
+                "duration_s": _rounded(part.duration_s, 3),
+                "caption": part.caption or None,
+            }
+            for part in description.parts
+        ],
+        "tags": [
+            {"dimension": tag.dimension, "name": tag.name, "confidence": _rounded(tag.confidence, 4)}
+            for tag in description.tags
+        ],
     }
 
 
@@ -249,6 +263,7 @@ def _descriptor(message: agents_pb2.Descriptor) -> dict[str, Any]:
         "text_short": message.text_short or None,
         "text_medium": message.text_medium or None,
         "text_long": message.text_long or None,
+        "text_source": _SOURCES.get(message.text_source),
     }
 
 

@@ -118,6 +118,9 @@ class DescriptionOptions(RequestBody):
     timeout_s: float | None = Field(default=None, json_schema_extra={"minimum": 0})
     """Where it becomes a job: give it up so many seconds after submission; left out: the server's own limit."""
 
+    brief: bool = False
+    """Only what is measured and felt: no tags, captions and texts, in less time."""
+
 
 class DescriptionRequest(DescriptionOptions):
     """Music that was uploaded before."""
@@ -247,6 +250,23 @@ class Descriptor(BaseModel):
     text_short: str | None
     text_medium: str | None
     text_long: str | None
+    text_source: Literal["signal", "model", "text"] | None
+
+
+class MusicPart(BaseModel):
+    """A stretch of a piece in words; without them where it is no music."""
+
+    start_s: float
+    duration_s: float
+    caption: str | None
+
+
+class MusicTag(BaseModel):
+    """One thing that was heard, with its probability over the whole piece."""
+
+    dimension: str
+    name: str
+    confidence: float
 
 
 class Music(BaseModel):
@@ -268,6 +288,10 @@ class Music(BaseModel):
     key_alternatives: list[str]
     descriptors: list[Descriptor]
     summary: str
+    caption: str | None
+    caption_source: Literal["signal", "model", "text"] | None
+    parts: list[MusicPart]
+    tags: list[MusicTag]
 
 
 class Feeling(BaseModel):
