@@ -73,10 +73,9 @@ class LanguageMind:
         seed: int,
     ) -> dict[str, Choice]:
         """An agent's choices for one picture once more, told what was wrong. Raises `MindFailed`."""
-        faults = "; ".join(f"{finding.attribute}: {finding.message}" for finding in findings)
-        told = ", ".join(f"{kind} {words}" for kind, words in _plain(given).items())
-        question = questions().repair.substitute(picture=findings[0].picture, faults=faults, given=told)
-        return (await self._options(agent, _music(brief, clues, text), [question], 1, [given], seed))[0]
+        faults = [f"{finding.attribute}: {finding.message}" for finding in findings]
+        told = _music(brief, clues, text) | {"decided": [_plain(given)], "faults": faults}
+        return (await self._options(agent, told, [questions().repair], 1, [given], seed))[0]
 
     async def prompts(self, drafts: Sequence[Mapping[str, Choice]], brief: Brief, text: str, seed: int) -> list[str]:
         """One prompt for each picture. Raises `MindFailed`."""

@@ -27,7 +27,7 @@ class Questions:
     """
 
     system: Template
-    repair: Template
+    repair: str
     steps: Mapping[str, tuple[str, ...]]
     prompt: Template
     single: Template
@@ -46,7 +46,7 @@ def questions() -> Questions:
     roles = ("scene", "verb", "style", "colour", "composition")
     return Questions(
         system=Template(raw["system"]),
-        repair=Template(raw["repair"]),
+        repair=raw["repair"],
         steps=MappingProxyType({role: tuple(raw[role]["steps"]) for role in roles}),
         prompt=Template(raw["prompt"]["system"]),
         single=Template(raw["single"]["system"]),
