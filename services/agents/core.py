@@ -24,7 +24,7 @@ class Agents:
         self._hearing = hearing
         self._imagination = imagination
 
-    async def describe(self, audio_key: str, deadline: Deadline) -> agents_pb2.MusicDescription:
+    async def describe(self, audio_key: str, deadline: Deadline, *, brief: bool = False) -> agents_pb2.MusicDescription:
         """Listen to a stored piece.
 
         The caller has checked that the blob is its client's: the key itself is the permission here.
@@ -36,13 +36,18 @@ class Agents:
         """
         if not audio_key:
             raise InvalidArgument("audio is missing", field="audio", limit="an audio or MIDI blob")
-        return await self._hearing.describe(await self._objects.get(audio_key, deadline=deadline))
+        data = await self._objects.get(audio_key, deadline=deadline)
+        return (await self._hearing.describe(data, brief=brief)).music
 
-    def imagine(self, request: agents_pb2.ImagineRequest) -> list[agents_pb2.Prompt]:
-        """Prompts for a description, a person's words, or both.
+    async def imagine(self, request: agents_pb2.ImagineRequest) -> agents_pb2.ImagineResponse:
+        """Prompts for a description, a person's words, or both; with the report where it is asked for.
 
         Raises:
             InvalidArgument: A field is out of its range.
+            FailedPrecondition: A language model is asked for where there is none.
+            Unavailable: The model server is away.
         """
         music = request.description if request.HasField("description") else None
-        return self._imagination.imagine(music, request.text, request.count, request.seed)
+        imagined = await self._imagination.imagine(music, request.text, request.count, request.seed, request.agents)
+        report = imagined.report if request.explain else None
+        return agents_pb2.ImagineResponse(prompts=imagined.prompts, report=report)

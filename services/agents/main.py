@@ -8,29 +8,54 @@ from luce.server import telemetry
 from luce.server.bus import ObjectStore, connect
 from luce.server.host import Dependency, ServiceHost
 from luce.server.inference import InferenceClient
+from luce.server.inference.text_embedder import MODEL as TEXT_MODEL
+from luce.server.inference.text_embedder import TextEmbedder
 from luce.server.jobs import JobWorker
+from luce.server.llm import LanguageModel, LanguageModelSettings
 from luce.server.media import MediaDecoder, MediaSettings
 from luce.server.metrics import Metrics
 from luce.server.settings import BusSettings, HostSettings, JobSettings, TelemetrySettings, TritonSettings
+from luce.server.vision import PictureReader
+from luce.server.vision import reader as vision
 from luce.v1 import agents_pb2
-from services.agents import generator, listening, reading
+from services.agents import captioning, encoding, generator, listening, reading
+from services.agents.captioning import Captioner
 from services.agents.core import Agents
 from services.agents.describing import Describer
+from services.agents.filtering import HybridFilter
 from services.agents.generator import PictureGenerator
 from services.agents.hearing import Hearing
 from services.agents.imagining import Imagination
 from services.agents.listening import Listener
+from services.agents.matching import Matcher
+from services.agents.measuring import PictureCritic
+from services.agents.minds import LanguageMind
 from services.agents.painting import Painter
 from services.agents.reading import Reader
+from services.agents.roles import Mind
 from services.agents.servicer import AgentsServicer
 from services.agents.settings import AgentsSettings
+from services.agents.verbalising import Teller
 
-MODELS = (listening.TRANSCRIBER, listening.MODEL, reading.MODEL, generator.MODEL)
+MODELS = (
+    listening.TRANSCRIBER,
+    listening.MODEL,
+    encoding.MODEL,
+    captioning.MODEL,
+    reading.MODEL,
+    TEXT_MODEL,
+    generator.MODEL,
+    vision.ENCODER,
+    vision.EMOTION,
+)
 
 
 async def serve() -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
     settings, bus, jobs = AgentsSettings(), BusSettings(), JobSettings()
+    llm = LanguageModelSettings()
+    if settings.mind == "llm" and not llm.configured:
+        raise ValueError("LUCE_AGENTS_MIND is llm, and there is no LUCE_LLM_URL")
     decoder = MediaDecoder(MediaSettings().model_copy(update={"workers": settings.decoders}))
     nc = await connect(bus, "agents")
     metrics = Metrics(process=True)
@@ -38,11 +63,19 @@ async def serve() -> None:
     listener = Listener(
         inference, threads=settings.listeners, rows=settings.emotion_batch, timeout_s=settings.infer_timeout_s
     )
-    imagination = Imagination()
     reader = Reader(inference, rows=settings.emotion_batch, timeout_s=settings.infer_timeout_s)
-    hearing = Hearing(decoder, listener, reader, settings.outage_pause_s)
+    embedder = TextEmbedder(inference)
+    captioner = Captioner(inference, in_flight=settings.captions_in_flight, timeout_s=settings.infer_timeout_s)
+    teller = Teller(HybridFilter(embedder, timeout_s=settings.infer_timeout_s))
+    hearing = Hearing(decoder, listener, reader, captioner, teller, settings.outage_pause_s)
+    language = LanguageModel(llm) if llm.configured else None
+    mind = LanguageMind(language) if language is not None else None
+    imagination = Imagination(Matcher(embedder), mind, Mind(settings.mind))
     agents = Agents(ObjectStore(nc.jetstream(), bus), hearing, imagination)
-    painter = Painter(hearing, imagination, PictureGenerator(inference), settings)
+    critic = PictureCritic(
+        PictureReader(inference, timeout_s=settings.infer_timeout_s), embedder, timeout_s=settings.infer_timeout_s
+    )
+    painter = Painter(hearing, imagination, PictureGenerator(inference), critic, decoder, settings)
     describer = Describer(hearing)
     host = ServiceHost(
         "agents",
@@ -62,6 +95,8 @@ async def serve() -> None:
     finally:
         listener.close()
         await decoder.close()
+        if language is not None:
+            await language.close()
         await inference.close()
 
 

@@ -1,32 +1,70 @@
-"""The paint job: decode, listen, imagine, paint, store."""
+"""The paint job: decode, listen, imagine, paint, look, store; with key pictures also film."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable
-from typing import Final, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
-from luce import __version__
-from luce.errors import LuceError, RequestError
 from luce.server.jobs import JobContext
-from luce.server.media import encode_png
-from luce.v1 import agents_pb2, jobs_pb2
-from services.agents import generator
-from services.agents.generator import Picture, PictureGenerator, PictureOrder, Step
+from luce.server.media import Audio, MediaDecoder, encode_png
+from luce.server.media.animation import AUDIO_RATE
+from luce.server.music.midi import MAGIC
+from luce.v1 import agents_pb2, emotion_pb2, jobs_pb2
+from services.agents import provenance
+from services.agents.easel import Easel, Span
+from services.agents.generator import Picture, PictureGenerator, PictureOrder
 from services.agents.hearing import Hearing
 from services.agents.imagining import Imagination
-from services.agents.orders import PaintOrder, paint_order, seed_of
+from services.agents.measuring import Measured, PictureCritic, best
+from services.agents.orders import PaintOrder, candidate_seed, paint_order, seed_of
 from services.agents.patience import patiently
+from services.agents.screening import Screening
+from services.agents.sequence import moments_of
 from services.agents.settings import AgentsSettings
 
-_log = logging.getLogger(__name__)
-
 MAX_PICTURE_BYTES: Final = 8 * 1024 * 1024
+MAX_ANIMATION_BYTES: Final = 256 * 1024 * 1024
 # Of the whole work, when each part is done.
-_DECODED, _HEARD, _IMAGINED, _PAINTED = 0.04, 0.14, 0.15, 0.97
+_DECODED, _HEARD, _IMAGINED, _PAINTED, _SEEN = 0.04, 0.14, 0.15, 0.92, 0.97
+_FRAMES_PAINTED, _FRAMES_SEEN, _FILMED = 0.60, 0.63, 0.97
 
-T = TypeVar("T")
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wanted:
+    """One picture of the result.
+
+    Attributes:
+        prompt: What it shows.
+        emotion: How the music feels at it; None without music.
+        seed: Of the picture.
+        time_s: When it is seen in an animation, seconds.
+    """
+
+    prompt: agents_pb2.Prompt
+    emotion: emotion_pb2.Emotion | None
+    seed: int
+    time_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """One picture of the result, painted and chosen.
+
+    Attributes:
+        wanted: What it was to be.
+        order: What was asked of the model.
+        picture: What came of it.
+        measured: How it fits.
+        candidate: Which of the candidates it is.
+    """
+
+    wanted: _Wanted
+    order: PictureOrder
+    picture: Picture
+    measured: Measured
+    candidate: int
 
 
 class Painter:
@@ -36,6 +74,8 @@ class Painter:
         hearing: Listens.
         imagination: Makes prompts.
         pictures: The picture model.
+        critic: Looks at pictures.
+        decoder: Media decoder, started; reads the music once more for the sound of an animation.
         settings: Time limits and the licence.
     """
 
@@ -44,11 +84,16 @@ class Painter:
         hearing: Hearing,
         imagination: Imagination,
         pictures: PictureGenerator,
+        critic: PictureCritic,
+        decoder: MediaDecoder,
         settings: AgentsSettings,
     ) -> None:
         self._hearing = hearing
         self._imagination = imagination
-        self._pictures = pictures
+        self._easel = Easel(pictures, settings)
+        self._critic = critic
+        self._decoder = decoder
+        self._screening = Screening(settings)
         self._settings = settings
 
     async def __call__(self, task: jobs_pb2.QueuedTask, job: jobs_pb2.Job, context: JobContext) -> jobs_pb2.Job.Result:
@@ -63,123 +108,184 @@ class Painter:
         order = paint_order(task.task.paint)
         music = await self._listen(order, context) if order.audio_key else None
         with context.stage("imagine"):
-            prompts = self._imagination.imagine(music, order.text, order.count, context.seed)
-            for prompt in prompts:
-                if order.negative_text:
-                    prompt.negative_text = ", ".join(filter(None, (order.negative_text, prompt.negative_text)))
-                await context.partial(prompt=prompt)
-        await context.progress("paint", _IMAGINED)
-        with context.stage("paint"):
-            pictures = await self._paint(order, prompts, context)
-        await context.progress("store", _PAINTED)
-        with context.stage("store"):
-            stored = [
-                await self._store(index, order, prompt, picture, music, context)
-                for index, (prompt, picture) in enumerate(zip(prompts, pictures, strict=True))
-            ]
-        return jobs_pb2.Job.Result(paint=agents_pb2.PaintResult(images=stored, music=music))
-
-    async def _listen(self, order: PaintOrder, context: JobContext) -> agents_pb2.MusicDescription:
-        music = await self._hearing.hear(order.audio_key, context, decoded=_DECODED)
-        await context.progress("imagine", _HEARD)
-        return music
-
-    async def _paint(self, order: PaintOrder, prompts: list[agents_pb2.Prompt], context: JobContext) -> list[Picture]:
-        """All pictures at once: they share the model's batch."""
-        done = [0.0] * len(prompts)
-
-        async def one(index: int, prompt: agents_pb2.Prompt) -> Picture:
-            async def on_step(step: Step) -> None:
-                done[index] = max(done[index], step.step / step.steps)
-                share = sum(done) / len(done)
-                await context.progress("paint", _IMAGINED + share * (_PAINTED - _IMAGINED))
-                if step.preview is not None:
-                    png = await asyncio.to_thread(encode_png, step.preview)
-                    await context.preview(index, step.step, step.steps, png)
-
-            wanted = PictureOrder(
-                prompt=prompt.text,
-                negative_prompt=prompt.negative_text,
-                seed=seed_of(context.seed, index),
-                steps=order.steps,
-                guidance_scale=order.guidance_scale,
-                width=order.width,
-                height=order.height,
-                preview_every=order.preview_every,
-            )
-            return await patiently(
-                lambda: self._pictures.paint(
-                    wanted,
-                    timeout_s=min(self._settings.picture_timeout_s, context.deadline.remaining()),
-                    on_step=on_step,
-                ),
+            imagined = await patiently(
+                lambda: self._imagination.imagine(music, order.text, order.count, context.seed, order.agents),
                 deadline=context.deadline,
                 longest_pause_s=self._settings.outage_pause_s,
                 what=f"job {context.job_id}",
             )
+            prompts = list(imagined.prompts)
+            wanted = self._wanted(order, music, prompts, context.seed)
+            for one in wanted:
+                await context.partial(prompt=one.prompt)
+        await context.progress("paint", _IMAGINED)
+        kept = await self._paint(order, wanted, context)
+        result = agents_pb2.PaintResult(music=music, report=imagined.report if order.explain else None)
+        if order.frames and music is not None:
+            result.animation.CopyFrom(await self._film(order, kept, music, context))
+        await context.progress("store", _FILMED)
+        with context.stage("store"):
+            for chosen in kept:
+                image = await self._store(chosen, order, context)
+                result.images.append(image)
+                await context.partial(image=image)
+        return jobs_pb2.Job.Result(paint=result)
 
-        return await _all([one(index, prompt) for index, prompt in enumerate(prompts)])
+    async def _listen(self, order: PaintOrder, context: JobContext) -> agents_pb2.MusicDescription:
+        music = await self._hearing.hear(order.audio_key, context, decoded=_DECODED)
+        if order.frames:
+            self._screening.check(music.duration_s, order.animation_format)
+        await context.progress("imagine", _HEARD)
+        return music
 
-    async def _store(
+    def _wanted(
         self,
-        index: int,
         order: PaintOrder,
-        prompt: agents_pb2.Prompt,
-        picture: Picture,
         music: agents_pb2.MusicDescription | None,
-        context: JobContext,
-    ) -> agents_pb2.PaintedImage:
-        context.used_model(generator.MODEL, picture.model_version)
-        seed = seed_of(context.seed, index)
-        provenance = {
-            "Description": prompt.text,
-            "Software": f"Luce {__version__}",
-            "luce:negative_prompt": prompt.negative_text,
-            "luce:seed": str(seed),
-            "luce:steps": str(picture.steps),
-            "luce:guidance_scale": "default" if order.guidance_scale is None else f"{order.guidance_scale:g}",
-            "luce:model": f"{generator.MODEL} {picture.model_version}",
-            "luce:weights_licence": self._settings.weights_licence,
-        }
-        if music is not None:
-            provenance["luce:music_emotion"] = (
-                f"valence {music.emotion.valence:+.3f}, arousal {music.emotion.arousal:+.3f}"
+        prompts: Sequence[agents_pb2.Prompt],
+        seed: int,
+    ) -> list[_Wanted]:
+        """A picture for each prompt; or key pictures for the first, which share its noise."""
+        if order.frames and music is not None:
+            wanted = []
+            for moment in moments_of(music, order.text, prompts[0], order.frames):
+                emotion = emotion_pb2.Emotion(valence=moment.emotion.valence, arousal=moment.emotion.arousal)
+                wanted.append(_Wanted(moment.prompt, emotion, seed, moment.time_s))
+        else:
+            felt = music.emotion if music is not None else None
+            wanted = [_Wanted(prompt, felt, seed_of(seed, index)) for index, prompt in enumerate(prompts)]
+        for one in wanted:
+            one.prompt.negative_text = ", ".join(filter(None, (order.negative_text, one.prompt.negative_text)))
+        return wanted
+
+    async def _paint(self, order: PaintOrder, wanted: Sequence[_Wanted], context: JobContext) -> list[_Kept]:
+        """Every candidate of every picture, and the best of each."""
+        painted, seen = (_FRAMES_PAINTED, _FRAMES_SEEN) if order.frames else (_PAINTED, _SEEN)
+        orders, shown = [], []
+        for index, one in enumerate(wanted):
+            for candidate in range(order.candidates):
+                orders.append(_picture_order(order, one.prompt, candidate_seed(one.seed, candidate)))
+                shown.append(index if candidate == 0 else None)
+        with context.stage("paint"):
+            pictures = await self._easel.paint(orders, context, Span(_IMAGINED, painted), shown=shown)
+        await context.progress("look", painted)
+        with context.stage("look"):
+            measured = await self._look(order, wanted, pictures, context)
+        for model, version in measured[0].models:
+            context.used_model(model, version)
+        await context.progress("look", seen)
+        kept = []
+        for index, one in enumerate(wanted):
+            first = index * order.candidates
+            choice = best(measured[first : first + order.candidates])
+            place = first + choice
+            kept.append(_Kept(one, orders[place], pictures[place], measured[place], choice))
+        return kept
+
+    async def _look(
+        self, order: PaintOrder, wanted: Sequence[_Wanted], pictures: Sequence[Picture], context: JobContext
+    ) -> list[Measured]:
+        async def look() -> list[Measured]:
+            meant = await self._critic.read([one.prompt for one in wanted], [one.emotion for one in wanted])
+            each = [one for one in meant for _ in range(order.candidates)]
+            return await self._critic.measure([picture.pixels for picture in pictures], each)
+
+        return await patiently(
+            look,
+            deadline=context.deadline,
+            longest_pause_s=self._settings.outage_pause_s,
+            what=f"job {context.job_id}",
+        )
+
+    async def _film(
+        self, order: PaintOrder, kept: Sequence[_Kept], music: agents_pb2.MusicDescription, context: JobContext
+    ) -> agents_pb2.Animation:
+        await context.progress("film", _FRAMES_SEEN)
+        span = Span(_FRAMES_SEEN, _FILMED)
+        with context.stage("film"):
+            film = await self._screening.show(
+                [one.picture.pixels for one in kept],
+                [one.wanted.time_s for one in kept],
+                music,
+                await self._sound(order, context),
+                order.animation_format,
+                provenance.of_animation(
+                    kept[0].order,
+                    kept[0].wanted.prompt,
+                    frames=len(kept),
+                    music=music.emotion,
+                    models=context.models,
+                    licence=self._settings.weights_licence,
+                ),
+                lambda share: context.progress("film", span.at(share)),
             )
-        png = await asyncio.to_thread(encode_png, picture.pixels, provenance)
+            blob = await context.objects.put(
+                film.data,
+                media_type=film.media_type,
+                filename=f"luce-{context.seed}.{order.animation_format}",
+                owner=context.owner,
+                max_bytes=MAX_ANIMATION_BYTES,
+                kind="result",
+            )
+        height, width = kept[0].picture.pixels.shape[:2]
+        return agents_pb2.Animation(
+            file=blob,
+            duration_s=film.duration_s,
+            frames_per_second=film.rate,
+            width=width,
+            height=height,
+            sound=film.sound,
+        )
+
+    async def _sound(self, order: PaintOrder, context: JobContext) -> Audio | None:
+        """What is heard in the animation; nothing in a gif, and nothing of MIDI, which is not sound."""
+        if order.animation_format == "gif":
+            return None
+        data = await context.objects.get(order.audio_key, owner=context.owner, deadline=context.deadline)
+        return None if data.startswith(MAGIC) else await self._decoder.audio(data, sample_rate=AUDIO_RATE)
+
+    async def _store(self, one: _Kept, order: PaintOrder, context: JobContext) -> agents_pb2.PaintedImage:
+        metadata = provenance.of_picture(
+            one.order,
+            one.picture,
+            one.wanted.prompt,
+            one.measured.told,
+            job_seed=context.seed,
+            candidate=(one.candidate, order.candidates),
+            music=one.wanted.emotion,
+            models=context.models,
+            licence=self._settings.weights_licence,
+        )
+        png = await asyncio.to_thread(encode_png, one.picture.pixels, metadata)
         blob = await context.objects.put(
             png,
             media_type="image/png",
-            filename=f"luce-{seed}.png",
+            filename=f"luce-{one.order.seed}.png",
             owner=context.owner,
             max_bytes=MAX_PICTURE_BYTES,
             kind="result",
         )
-        image = agents_pb2.PaintedImage(
-            image=blob, prompt=prompt, seed=seed, width=picture.pixels.shape[1], height=picture.pixels.shape[0]
+        height, width = one.picture.pixels.shape[:2]
+        return agents_pb2.PaintedImage(
+            image=blob,
+            prompt=one.wanted.prompt,
+            seed=one.order.seed,
+            width=width,
+            height=height,
+            measures=one.measured.told,
+            candidate=one.candidate,
+            time_s=one.wanted.time_s,
         )
-        await context.partial(image=image)
-        return image
 
 
-async def _all(work: list[Awaitable[T]]) -> list[T]:
-    """The results in order. Where one fails the others are cancelled, and its error is raised as it is."""
-
-    async def run(one: Awaitable[T]) -> T:
-        return await one
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(run(one)) for one in work]
-    except BaseExceptionGroup as failures:
-        raise _worst(failures) from None
-    return [task.result() for task in tasks]
-
-
-def _worst(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """A fault of the request if there is one, else the first of ours, else the first."""
-    errors = failures.exceptions
-    for kind in (RequestError, LuceError):
-        for error in errors:
-            if isinstance(error, kind):
-                return error
-    return errors[0]
+def _picture_order(order: PaintOrder, prompt: agents_pb2.Prompt, seed: int) -> PictureOrder:
+    return PictureOrder(
+        prompt=prompt.text,
+        negative_prompt=prompt.negative_text,
+        seed=seed,
+        steps=order.steps,
+        guidance_scale=order.guidance_scale,
+        width=order.width,
+        height=order.height,
+        preview_every=order.preview_every,
+    )

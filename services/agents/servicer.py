@@ -23,11 +23,12 @@ class AgentsServicer:
         self, request: agents_pb2.DescribeRequest, context: object
     ) -> agents_pb2.DescribeResponse:
         """Listens to a piece."""
-        music = await self._agents.describe(request.audio.key, Deadline.current_or_after(_TIMEOUT_S))
+        deadline = Deadline.current_or_after(_TIMEOUT_S)
+        music = await self._agents.describe(request.audio.key, deadline, brief=request.brief)
         return agents_pb2.DescribeResponse(description=music)
 
     async def Imagine(  # noqa: N802 - the name of the RPC
         self, request: agents_pb2.ImagineRequest, context: object
     ) -> agents_pb2.ImagineResponse:
         """Turns a description into prompts."""
-        return agents_pb2.ImagineResponse(prompts=self._agents.imagine(request))
+        return await self._agents.imagine(request)

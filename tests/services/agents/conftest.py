@@ -11,18 +11,24 @@ import pytest
 from PIL import Image
 
 from luce.server.bus import BusClient, ObjectStore
-from luce.server.inference import InferenceClient
+from luce.server.inference import InferenceClient, TextEmbedder
 from luce.server.jobs import Jobs, JobWorker
 from luce.server.media import MediaDecoder
+from luce.server.vision import PictureReader
 from luce.v1 import agents_pb2, jobs_pb2, media_pb2
+from services.agents.captioning import Captioner
 from services.agents.describing import Describer
+from services.agents.filtering import HybridFilter
 from services.agents.generator import PictureGenerator
 from services.agents.hearing import Hearing
 from services.agents.imagining import Imagination
 from services.agents.listening import Listener
+from services.agents.matching import Matcher
+from services.agents.measuring import PictureCritic
 from services.agents.painting import Painter
 from services.agents.reading import Reader
 from services.agents.settings import AgentsSettings
+from services.agents.verbalising import Teller
 from tests.fixtures.nats import NatsServer
 
 OWNER = "tester"
@@ -79,8 +85,12 @@ async def opened_studio(
     await jobs.start()
     settings = AgentsSettings(outage_pause_s=0.2)
     listener = Listener(inference)
-    hearing = Hearing(decoder, listener, Reader(inference), settings.outage_pause_s)
-    painter = Painter(hearing, Imagination(), PictureGenerator(inference), settings)
+    embedder = TextEmbedder(inference)
+    teller = Teller(HybridFilter(embedder))
+    hearing = Hearing(decoder, listener, Reader(inference), Captioner(inference), teller, settings.outage_pause_s)
+    critic = PictureCritic(PictureReader(inference), embedder)
+    imagination = Imagination(Matcher(embedder))
+    painter = Painter(hearing, imagination, PictureGenerator(inference), critic, decoder, settings)
     workers = [
         JobWorker("paint", painter, concurrency=4, bus=bus),
         JobWorker("describe", Describer(hearing), concurrency=2, bus=bus),

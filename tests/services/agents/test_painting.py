@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 
+import av
 import numpy as np
 import pytest
 
 from luce.server.bus import BusClient
 from luce.server.inference import InferenceClient
+from luce.server.measures import va_cosine, va_similarity
 from luce.server.media import MediaDecoder
-from luce.v1 import jobs_pb2
+from luce.v1 import agents_pb2, jobs_pb2
+from services.agents.orders import candidate_seed
 from tests.fixtures.media import encode, silence, wav_bytes
+from tests.fixtures.midi import midi_song
 from tests.fixtures.nats import NatsServer
 from tests.fixtures.triton import REPOSITORY, TritonServer
 from tests.services.agents.conftest import OWNER, Studio, opened, opened_studio
@@ -25,10 +31,82 @@ async def test_a_song_becomes_pictures_that_say_where_they_come_from(studio: Stu
     assert picture.info["Description"] == result.images[1].prompt.text
     assert (picture.info["luce:seed"], picture.info["luce:steps"]) == ("8", "3")
     assert np.asarray(picture).std() > 1
-    assert set(job.models) == {"music_emotion", "image_generator"}
-    assert [timing.stage for timing in job.timings][-5:] == ["decode", "listen", "imagine", "paint", "store"]
+    assert {"music_emotion", "image_generator", "image_encoder", "image_emotion"} <= set(job.models)
+    assert [timing.stage for timing in job.timings][-4:] == ["imagine", "paint", "look", "store"]
     assert result.music.duration_s == pytest.approx(12, abs=0.1)
     assert result.music.summary
+
+
+async def test_a_picture_tells_how_it_feels_and_fits(studio: Studio, happy_ogg: bytes) -> None:
+    job = await studio.paint(await studio.upload(happy_ogg), n=2)
+    heard = job.result.paint.music.emotion
+    for index, image in enumerate(job.result.paint.images):
+        told = image.measures
+        seen = np.array([told.image_emotion.valence, told.image_emotion.arousal])
+        music = np.array([heard.valence, heard.arousal])
+        assert told.va_similarity == pytest.approx(va_similarity(seen, music), abs=1e-6)
+        assert told.va_cosine == pytest.approx(va_cosine(seen, music), abs=1e-6)
+        assert -1 <= told.text_similarity <= 1
+        assert 0 < told.sem_score < 1
+        picture = opened(await studio.picture(job, index))
+        assert told.brightness == pytest.approx(np.asarray(picture.convert("L")).mean() / 255, abs=0.01)
+        assert picture.info["luce:va_similarity"] == f"{told.va_similarity:.3f}"
+        assert "image_emotion" in picture.info["luce:models"]
+        assert "Apache-2.0" in picture.info["luce:weights_licence"]
+
+
+async def test_words_alone_are_measured_without_music(studio: Studio) -> None:
+    (image,) = (await studio.paint(prompt="a castle by the sea")).result.paint.images
+    assert not image.measures.HasField("va_similarity")
+    assert image.measures.HasField("image_emotion")
+
+
+async def test_the_best_of_several_is_one_of_them_and_none_fits_better(studio: Studio, sad_ogg: bytes) -> None:
+    song = await studio.upload(sad_ogg)
+    best = await studio.paint(song, best_of=3)
+    (kept,) = best.result.paint.images
+    assert kept.seed == candidate_seed(7, kept.candidate)
+    assert opened(await studio.picture(best)).info["luce:candidate"] == f"{kept.candidate + 1} of 3"
+    plain = (await studio.paint(song)).result.paint.images[0]
+
+    def fit(image: agents_pb2.PaintedImage) -> float:
+        return image.measures.va_similarity + 0.5 * image.measures.text_similarity
+
+    assert fit(kept) >= fit(plain) - 1e-4
+    again = await studio.paint(song, best_of=3)
+    assert await studio.picture(again) == await studio.picture(best)
+
+
+async def test_frames_become_an_animation_as_long_as_the_music(studio: Studio, happy_ogg: bytes) -> None:
+    job = await studio.submit(await studio.upload(happy_ogg), frames=3)
+    stages = [
+        event.progress.stage
+        async for event in studio.jobs.watch(job.id, OWNER)
+        if event.WhichOneof("event") == "progress"
+    ]
+    assert list(dict.fromkeys(stages))[-3:] == ["look", "film", "store"]
+    result = (await studio.jobs.get(job.id, OWNER)).result.paint
+    assert [image.seed for image in result.images] == [7, 7, 7]
+    times = [image.time_s for image in result.images]
+    assert times == sorted(times)
+    assert (times[0], times[-1]) == (0, pytest.approx(result.music.duration_s, abs=0.01))
+    film = result.animation
+    assert (film.file.media_type, film.sound, film.frames_per_second) == ("video/mp4", True, 24)
+    data = await studio.objects.get(film.file.key, owner=OWNER)
+    with av.open(io.BytesIO(data)) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
+        assert (container.duration or 0) / av.time_base == pytest.approx(result.music.duration_s, abs=0.1)
+        assert json.loads(container.metadata["comment"])["seed"] == 7
+
+
+async def test_midi_moves_without_sound_and_a_gif_is_told_as_one(studio: Studio) -> None:
+    midi = await studio.upload(midi_song(bars=2))
+    silent = (await studio.paint(midi, frames=2)).result.paint.animation
+    assert (silent.file.media_type, silent.sound) == ("video/mp4", False)
+    gif = (await studio.paint(midi, frames=2, animation_format="gif", width=192, height=192)).result.paint.animation
+    assert (gif.file.media_type, gif.width, gif.frames_per_second) == ("image/gif", 192, 8)
+    data = await studio.objects.get(gif.file.key, owner=OWNER)
+    assert data.startswith(b"GIF89a")
 
 
 async def test_progress_previews_and_parts_are_told_in_order(studio: Studio, happy_ogg: bytes) -> None:
