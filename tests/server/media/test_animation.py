@@ -27,7 +27,7 @@ def frames(count: int, width: int = 64, height: int = 48) -> list[np.ndarray]:
 
 def test_an_mp4_has_the_frames_and_the_music_to_its_end() -> None:
     data = encode_mp4(frames(36), RATE, music(3.0), {"title": "sea", "comment": '{"seed": 7}'})
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         video, audio = container.streams.video[0], container.streams.audio[0]
         assert (video.codec_context.name, audio.codec_context.name) == ("h264", "aac")
         assert (video.width, video.height, video.frames) == (64, 48, 36)
@@ -37,7 +37,7 @@ def test_an_mp4_has_the_frames_and_the_music_to_its_end() -> None:
         means = [frame.to_ndarray(format="rgb24").mean() for frame in container.decode(video=0)]
     assert means == sorted(means)
     assert means[0] == pytest.approx(20, abs=4)
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         heard = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
     assert len(heard) / AUDIO_RATE == pytest.approx(3.0, abs=0.05)
     assert heard.std() > 0.02
@@ -49,7 +49,7 @@ def test_the_index_of_an_mp4_lies_in_front() -> None:
 
 
 def test_an_mp4_may_be_silent() -> None:
-    with av.open(io.BytesIO(encode_mp4(frames(4), RATE))) as container:
+    with av.open(io.BytesIO(encode_mp4(frames(4), RATE)), "r") as container:
         assert not container.streams.audio
 
 
