@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backends.autoregressive import sampling
+from backends.autoregressive.constraints import State
 from backends.autoregressive.errors import RequestFailed
 from backends.autoregressive.events import FloatArray, Ids
 from backends.autoregressive.pattern import Pattern
@@ -21,7 +22,7 @@ class Beam:
 
     tokens: tuple[int, ...]
     score: float
-    state: int
+    state: State
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from backends.autoregressive.bar_grammar import load_bar_grammar
 from backends.autoregressive.errors import GenerationError
 from backends.autoregressive.sampling import Mask
 
@@ -16,18 +17,22 @@ NONE = -1
 """In a table: this token may not come in this state."""
 
 
-class Constraint(Protocol):
-    """What may come next. States are small hashable values, so that beams share and copy them freely."""
+State = Hashable
+"""Where in a constraint one is: a small value that never changes, so that beams share it freely."""
 
-    def start(self) -> int:
+
+class Constraint(Protocol):
+    """What may come next."""
+
+    def start(self) -> State:
         """The state before the first token."""
         ...
 
-    def allowed(self, state: int) -> Mask:
-        """(V,) true where a token may come."""
+    def allowed(self, state: Any) -> Mask:
+        """(V,) true where a token may come; not to be written to."""
         ...
 
-    def advance(self, state: int, token: int) -> int | None:
+    def advance(self, state: Any, token: int) -> State | None:
         """The state after `token`; None where it may not come."""
         ...
 
@@ -73,5 +78,8 @@ def load_automaton(path: Path, vocabulary_size: int) -> Constraint:
     return Automaton(table)
 
 
-CONSTRAINTS: Mapping[str, Callable[[Path, int], Constraint]] = {"automaton": load_automaton}
+CONSTRAINTS: Mapping[str, Callable[[Path, int], Constraint]] = {
+    "automaton": load_automaton,
+    "bars": load_bar_grammar,
+}
 """Kinds that `generation.json` may name."""

@@ -78,8 +78,10 @@ class Sampled:
             raise RequestFailed("INTERNAL", NOTHING_LEFT)
         request = self._request
         uniform = self._random.random() if request.temperature else 0.0
-        token = sampling.pick(allowed, uniform, temperature=request.temperature, k=request.top_k, p=request.top_p)
-        self.log_probability += float(allowed[token]) - sampling.log_sum_exp(allowed)
+        token, log_probability = sampling.pick(
+            allowed, uniform, temperature=request.temperature, k=request.top_k, p=request.top_p
+        )
+        self.log_probability += log_probability
         return token
 
     def _follow(self, token: int) -> None:

@@ -336,8 +336,10 @@ class Engine:
 
 def _stack(rows: Sequence[Row], outcomes: Mapping[Row, Outcome]) -> FloatArray:
     """Logits (rows, K, V). Raises the first error of a row."""
-    found = [outcomes[row] for row in rows]
-    for outcome in found:
+    found: list[FloatArray] = []
+    for row in rows:
+        outcome = outcomes[row]
         if isinstance(outcome, Exception):
             raise outcome
-    return np.stack([outcome for outcome in found if not isinstance(outcome, Exception)])
+        found.append(outcome)
+    return found[0][None] if len(found) == 1 else np.stack(found)

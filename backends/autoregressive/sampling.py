@@ -41,12 +41,6 @@ def restrict(logits: FloatArray, allowed: Mask) -> FloatArray:
     return np.where(allowed, logits, np.float32(-np.inf))
 
 
-def log_sum_exp(logits: FloatArray) -> float:
-    """Natural logarithm of the sum of exponentials of (V,), in float64; it takes a logit to its log-probability."""
-    highest = float(logits.max())
-    return highest + math.log(float(np.exp(logits.astype(np.float64) - highest).sum()))
-
-
 def top_k(values: Doubles, k: int) -> Ids:
     """Indices of the `k` largest values, ascending; the lower index first among equals; 0 is all of them."""
     if k <= 0 or k >= len(values):
@@ -69,27 +63,41 @@ def top_p(probabilities: Doubles, p: float) -> Ids:
     if p >= 1:
         return np.arange(len(probabilities))
     order = np.argsort(-probabilities, kind="stable")
-    sums = np.cumsum(probabilities[order])
-    before = sums - probabilities[order]
-    return np.sort(order[: max(1, int(np.count_nonzero(before < p * sums[-1])))])
+    sums = probabilities[order].cumsum()
+    found = order[: int(sums.searchsorted(p * sums[-1])) + 1]
+    found.sort()
+    return found
 
 
 def draw(probabilities: Doubles, uniform: float) -> int:
     """The index at `uniform` (in [0, 1)) of a distribution, which need not be normalised."""
-    sums = np.cumsum(probabilities)
-    found = int(np.searchsorted(sums, uniform * sums[-1], side="right"))
+    sums = probabilities.cumsum()
+    found = int(sums.searchsorted(uniform * sums[-1], side="right"))
     # Rounding may lead behind the last one that can be drawn at all.
     return found if found < len(sums) else int(np.flatnonzero(probabilities)[-1])
 
 
-def pick(logits: FloatArray, uniform: float, *, temperature: float, k: int, p: float) -> int:
-    """One token from (V,) logits of which one is finite at least; temperature 0 takes the most probable one."""
+def pick(logits: FloatArray, uniform: float, *, temperature: float, k: int, p: float) -> tuple[int, float]:
+    """One token from (V,) logits of which one is finite at least; temperature 0 takes the most probable one.
+
+    Returns it with the natural logarithm of its probability among all of them, at temperature 1. This runs for every
+    token of every request, so it is written to touch the arrays as seldom as may be.
+    """
+    values: Doubles = logits.astype(np.float64)
+    values -= values.max()
+    weights = np.exp(values)
+    total = float(weights.sum())
     if temperature == 0:
-        return int(np.argmax(logits))
-    values = logits.astype(np.float64) / temperature
-    tokens = top_k(values, k)
-    probabilities = np.exp(values[tokens] - values[tokens].max())
-    if p < 1:
-        nucleus = top_p(probabilities, p)
-        tokens, probabilities = tokens[nucleus], probabilities[nucleus]
-    return int(tokens[draw(probabilities, uniform)])
+        token = int(values.argmax())
+    else:
+        probabilities = weights if temperature == 1 else np.exp(values / temperature)
+        tokens = top_k(values, k) if k else None
+        if tokens is not None:
+            probabilities = probabilities[tokens]
+        if p < 1:
+            nucleus = top_p(probabilities, p)
+            probabilities = probabilities[nucleus]
+            tokens = nucleus if tokens is None else tokens[nucleus]
+        token = draw(probabilities, uniform)
+        token = token if tokens is None else int(tokens[token])
+    return token, float(values[token]) - math.log(total)

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from backends.autoregressive import sampling
-from backends.autoregressive.constraints import Constraint
+from backends.autoregressive.constraints import Constraint, State
 from backends.autoregressive.errors import RequestFailed, invalid
 from backends.autoregressive.events import FloatArray, Ids
 from backends.autoregressive.generation import Generation
@@ -74,7 +74,7 @@ class Rules:
         self._constraint = constraint
         self.hold_back = max((len(sequence) for sequence in self._stop), default=1) - 1
 
-    def start(self, prefix: Ids) -> int:
+    def start(self, prefix: Ids) -> State:
         """The constraint's state after the prefix. Raises `RequestFailed` where it does not fit the constraint."""
         if self._constraint is None:
             return 0
@@ -86,7 +86,7 @@ class Rules:
             state = following
         return state
 
-    def restrict(self, logits: FloatArray, state: int, count: int) -> FloatArray:
+    def restrict(self, logits: FloatArray, state: State, count: int) -> FloatArray:
         """(V,) logits of what may come after `count` tokens, -inf elsewhere, which may be everywhere.
 
         Raises:
@@ -104,7 +104,7 @@ class Rules:
             found = others if np.isfinite(others.max()) else found
         return found
 
-    def advance(self, state: int, token: int) -> int:
+    def advance(self, state: State, token: int) -> State:
         """The constraint's next state."""
         following = self._constraint.advance(state, token) if self._constraint is not None else 0
         return 0 if following is None else following

@@ -12,7 +12,6 @@ from backends.autoregressive.sampling import (
     generator,
     guide,
     log_softmax,
-    log_sum_exp,
     pick,
     restrict,
     top_k,
@@ -26,7 +25,7 @@ uniforms = st.floats(0, 1, exclude_max=True)
 
 
 def test_temperature_zero_takes_the_most_probable_token_and_the_lower_one_of_two() -> None:
-    assert pick(LOGITS, 0.99, temperature=0, k=0, p=1.0) == 1
+    assert pick(LOGITS, 0.99, temperature=0, k=0, p=1.0)[0] == 1
 
 
 def test_the_most_probable_tokens_are_kept_and_the_lower_ones_among_equals() -> None:
@@ -65,7 +64,7 @@ def test_a_token_that_is_not_allowed_never_comes(
     allowed = np.zeros(len(values) + 2, bool)
     allowed[1 : len(values) + 1 : 2] = True
     wide = restrict(np.concatenate([values, values[:1], values[:1]]), allowed)
-    assert allowed[pick(wide, uniform, temperature=temperature, k=k, p=p)]
+    assert allowed[pick(wide, uniform, temperature=temperature, k=k, p=p)[0]]
 
 
 def test_draws_follow_the_probabilities() -> None:
@@ -84,8 +83,8 @@ def test_a_draw_never_leaves_the_tokens_that_can_come(uniform: float) -> None:
 def test_low_temperature_is_greedy_and_high_temperature_is_even() -> None:
     even = np.array([0.0, 0.1, 0.2], np.float32)
     uniforms = [(index + 0.5) / 300 for index in range(300)]
-    cold = [pick(even, uniform, temperature=1e-4, k=0, p=1.0) for uniform in uniforms]
-    hot = [pick(even, uniform, temperature=1e4, k=0, p=1.0) for uniform in uniforms]
+    cold = [pick(even, uniform, temperature=1e-4, k=0, p=1.0)[0] for uniform in uniforms]
+    hot = [pick(even, uniform, temperature=1e4, k=0, p=1.0)[0] for uniform in uniforms]
     assert set(cold) == {2}
     assert np.bincount(hot).tolist() == [100, 100, 100]
 
@@ -103,7 +102,10 @@ def test_streams_depend_on_the_seed_alone() -> None:
     assert generator(0).random(8).tolist() == other.random(8).tolist() != first.random(8).tolist()
 
 
-@given(logits)
-def test_log_probabilities_add_up_to_one(values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
+@given(logits, uniforms, st.just(0.0) | st.floats(1e-3, 3))
+def test_log_probabilities_add_up_to_one_and_a_pick_tells_its_own(
+    values: np.ndarray[tuple[int, ...], np.dtype[np.float32]], uniform: float, temperature: float
+) -> None:
     assert np.exp(log_softmax(values)).sum() == pytest.approx(1)
-    np.testing.assert_allclose(log_softmax(values), values.astype(np.float64) - log_sum_exp(values), atol=1e-9)
+    token, log_probability = pick(values, uniform, temperature=temperature, k=2, p=0.9)
+    assert log_probability == pytest.approx(log_softmax(values)[token], abs=1e-9)

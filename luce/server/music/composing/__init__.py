@@ -1,0 +1,1 @@
+"""Symbolic music: scores, the composer's tokens, its controls, and MIDI files in and out."""
