@@ -20,6 +20,9 @@ GUIDANCE_SCALE: Final = (0.0, 15.0)
 SIDE: Final = (192, 512)
 SIDE_MULTIPLE: Final = 32
 PICTURES: Final = (1, 8)
+CANDIDATES: Final = (1, 8)
+FRAMES: Final = (2, 64)
+ANIMATION_FORMATS: Final = ("mp4", "gif")
 PROMPT_CHARACTERS: Final = 1000
 SEED: Final = (0, 2**64 - 1)
 TEXTS: Final = (1, 64)
@@ -73,11 +76,13 @@ def check_timeout(field: str, seconds: float, most: float) -> None:
 
 
 def paint_cost(options: agents_pb2.PaintOptions) -> int:
-    """The work that painting takes: steps × width × height × n."""
+    """The work that painting takes: steps × width × height × pictures (`frames`, or `n` × `best_of`)."""
     steps = options.steps if options.HasField("steps") else _DEFAULT_STEPS
     width = options.width if options.HasField("width") else _DEFAULT_SIDE
     height = options.height if options.HasField("height") else _DEFAULT_SIDE
-    return steps * width * height * (options.n if options.HasField("n") else 1)
+    pictures = options.n if options.HasField("n") else 1
+    candidates = options.best_of if options.HasField("best_of") else 1
+    return steps * width * height * (options.frames if options.HasField("frames") else pictures * candidates)
 
 
 def check_paint(request: agents_pb2.PaintRequest, max_cost: int) -> None:
@@ -85,7 +90,7 @@ def check_paint(request: agents_pb2.PaintRequest, max_cost: int) -> None:
 
     Raises:
         InvalidArgument: A field is out of range, nothing is given to paint from, or all of it together is more work
-            than `max_cost` (steps × width × height × n).
+            than `max_cost` (`paint_cost`).
     """
     options = request.options
     if not request.HasField("audio") and not request.prompt.strip():
@@ -98,6 +103,9 @@ def check_paint(request: agents_pb2.PaintRequest, max_cost: int) -> None:
         check_number("guidance_scale", options.guidance_scale, GUIDANCE_SCALE)
     if options.HasField("n"):
         check_number("n", options.n, PICTURES)
+    if options.HasField("best_of"):
+        check_number("best_of", options.best_of, CANDIDATES)
+    _check_animation(request)
     for field in ("width", "height"):
         if options.HasField(field):
             check_side(field, getattr(options, field))
@@ -106,8 +114,28 @@ def check_paint(request: agents_pb2.PaintRequest, max_cost: int) -> None:
     cost = paint_cost(options)
     if cost > max_cost:
         raise InvalidArgument(
-            f"steps × width × height × n is {cost}; at most {max_cost} is allowed", field="n", limit=f"0..{max_cost}"
+            f"steps × width × height × pictures is {cost}; at most {max_cost} is allowed",
+            field="frames" if options.HasField("frames") else "n",
+            limit=f"0..{max_cost}",
         )
+
+
+def _check_animation(request: agents_pb2.PaintRequest) -> None:
+    options = request.options
+    if not options.HasField("frames"):
+        if options.animation_format:
+            raise InvalidArgument("animation_format goes with frames", field="animation_format", limit="with frames")
+        return
+    check_number("frames", options.frames, FRAMES)
+    if not request.HasField("audio"):
+        raise InvalidArgument("frames need audio to follow", field="frames", limit="with audio")
+    for field in ("n", "best_of"):
+        if options.HasField(field) and getattr(options, field) != 1:
+            raise InvalidArgument(f"frames and {field} do not go together", field=field, limit="1 with frames")
+    if options.animation_format and options.animation_format not in ANIMATION_FORMATS:
+        limit = " or ".join(ANIMATION_FORMATS)
+        message = f"animation_format is {options.animation_format[:32]!r}; allowed is {limit}"
+        raise InvalidArgument(message, field="animation_format", limit=limit)
 
 
 def check_music(options: mapping_pb2.MusicOptions, seconds: float, max_cost: float) -> None:

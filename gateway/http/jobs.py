@@ -101,6 +101,9 @@ async def get_result(
     images = job.result.paint.images
     if job.result.HasField("describe"):
         return json_response(records.job_record(job)["result"])
+    if index is None and job.result.paint.HasField("animation") and not _wants_json(request.headers.get("accept", "")):
+        film = job.result.paint.animation
+        return await blob_response(core, film.file, owner, request.headers.get("if-none-match"))
     if index is None and (len(images) != 1 or _wants_json(request.headers.get("accept", ""))):
         return json_response(records.job_record(job)["result"])
     if (index or 0) >= len(images):
@@ -126,7 +129,7 @@ async def _written_result(
 
 def _wants_json(accept: str) -> bool:
     kinds = [part.partition(";")[0].strip() for part in accept.lower().split(",")]
-    return "application/json" in kinds and not any(kind.startswith(("image/", "audio/")) for kind in kinds)
+    return "application/json" in kinds and not any(kind.startswith(("image/", "audio/", "video/")) for kind in kinds)
 
 
 @router.get(

@@ -18,6 +18,8 @@ _NUMBERS: Final[dict[str, tuple[float, float]]] = {
     "guidance_scale": admission.GUIDANCE_SCALE,
     "seed": admission.SEED,
     "preview_every": (0, admission.STEPS[1]),
+    "best_of": admission.CANDIDATES,
+    "frames": admission.FRAMES,
 }
 
 
@@ -34,6 +36,7 @@ def paint_request(options: ImageOptions) -> agents_pb2.PaintRequest:
         if value is not None:
             admission.check_number(field, value, allowed)
             setattr(request.options, field, value)
+    request.options.animation_format = options.animation_format or ""
     for field, pixels in _sides(options).items():
         admission.check_side(field, pixels)
         setattr(request.options, field, pixels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -98,6 +98,9 @@ def _result(job: jobs_pb2.Job) -> dict[str, Any]:
             for index, image in enumerate(paint.images)
         ],
         "music": music(paint.music) if paint.HasField("music") else None,
+        "animation": animation(paint.animation) | {"url": f"{job_url(job.id)}/result"}
+        if paint.HasField("animation")
+        else None,
     }
 
 
@@ -169,6 +172,39 @@ def painted_image(image: agents_pb2.PaintedImage) -> dict[str, Any]:
         "seed": image.seed,
         "width": image.width,
         "height": image.height,
+        "measures": measures(image.measures) if image.HasField("measures") else None,
+        "candidate": image.candidate,
+        "time_s": _rounded(image.time_s, 3),
+    }
+
+
+def measures(told: agents_pb2.PictureMeasures) -> dict[str, Any]:
+    """How well a picture fits."""
+
+    def optional(field: Literal["va_similarity", "va_cosine", "sem_score"]) -> float | None:
+        return _rounded(getattr(told, field), 4) if told.HasField(field) else None
+
+    return {
+        "image_emotion": emotion(told.image_emotion),
+        "va_similarity": optional("va_similarity"),
+        "va_cosine": optional("va_cosine"),
+        "text_similarity": _rounded(told.text_similarity, 4),
+        "sem_score": optional("sem_score"),
+        "brightness": _rounded(told.brightness, 4),
+        "warmth": _rounded(told.warmth, 4),
+        "saturation": _rounded(told.saturation, 4),
+    }
+
+
+def animation(film: agents_pb2.Animation) -> dict[str, Any]:
+    """Pictures over the length of the music, by reference."""
+    return {
+        "file": blob(film.file),
+        "duration_s": _rounded(film.duration_s, 3),
+        "frames_per_second": _rounded(film.frames_per_second, 3),
+        "width": film.width,
+        "height": film.height,
+        "sound": film.sound,
     }
 
 

@@ -81,6 +81,15 @@ class ImageOptions(RequestBody):
     preview_every: int | None = ranged((0, admission.STEPS[1]))
     """A preview every so many steps; 0: none."""
 
+    best_of: int | None = ranged(admission.CANDIDATES)
+    """Candidates painted for each picture; the one is kept whose emotion and content are nearest to what was wanted."""
+
+    frames: int | None = ranged(admission.FRAMES)
+    """Key pictures of an animation over the length of the music; goes without `n` and `best_of`."""
+
+    animation_format: Literal["mp4", "gif"] | None = None
+    """Of the animation: mp4 with the music (where it is left out), or gif."""
+
     timeout_s: float | None = Field(default=None, json_schema_extra={"minimum": 0})
     """Give the job up so many seconds after submission; left out: the server's own limit."""
 
@@ -310,22 +319,54 @@ class Prompt(BaseModel):
     attributes: dict[str, str]
 
 
+class PictureMeasures(BaseModel):
+    """How well a picture fits what was wanted, as the server's models see it.
+
+    Similarities to the music are null without music; `sem_score` is where the prompt names no scene.
+    """
+
+    image_emotion: Emotion
+    va_similarity: float | None
+    va_cosine: float | None
+    text_similarity: float
+    sem_score: float | None
+    brightness: float
+    warmth: float
+    saturation: float
+
+
 class PaintedImage(BaseModel):
-    """A finished picture."""
+    """A finished picture; of an animation a key picture, and when it is fully seen."""
 
     image: Blob
     prompt: Prompt
     seed: int
     width: int
     height: int
+    measures: PictureMeasures | None
+    candidate: int
+    time_s: float
+    url: str | None = None
+
+
+class Animation(BaseModel):
+    """Pictures over the length of the music."""
+
+    file: Blob
+    duration_s: float
+    frames_per_second: float
+    width: int
+    height: int
+    sound: bool
     url: str | None = None
 
 
 class PaintResult(BaseModel):
-    """What a paint job made."""
+    """What a paint job made; of an animation, `images` are its key pictures."""
 
     images: list[PaintedImage]
     music: Music | None
+    animation: Animation | None
 
 
 class Element(BaseModel):

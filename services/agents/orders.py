@@ -98,7 +98,7 @@ def _animation(request: agents_pb2.PaintRequest) -> tuple[int, AnimationFormat]:
         return 0, "mp4"
     frames = _within("frames", options.frames, FEWEST_FRAMES, MOST_FRAMES)
     if not request.audio.key:
-        raise InvalidArgument("an animation needs audio to follow", field="frames", limit="with audio")
+        raise InvalidArgument("frames need audio to follow", field="frames", limit="with audio")
     for field in ("n", "best_of"):
         if options.HasField(field) and getattr(options, field) != 1:
             raise InvalidArgument(f"frames and {field} do not go together", field=field, limit="1 with frames")

@@ -95,7 +95,7 @@ async def paint(queued: jobs_pb2.QueuedTask, job: jobs_pb2.Job, context: JobCont
         music = agents_pb2.MusicDescription(duration_s=3.0, tempo_bpm=120.0, key="C major", summary="A cheerful piece.")
         await context.partial(music=music)
     images = []
-    for index in range(max(1, request.options.n)):
+    for index in range(request.options.frames or max(1, request.options.n)):
         pixels = np.full((8, 8, 3), (context.seed + index) % 256, np.uint8)
         png = encode_png(pixels, {"seed": str(context.seed + index)})
         await context.preview(index, 1, 2, png)
@@ -103,10 +103,26 @@ async def paint(queued: jobs_pb2.QueuedTask, job: jobs_pb2.Job, context: JobCont
             png, media_type="image/png", filename=f"{index}.png", owner=context.owner, max_bytes=10**6, kind="result"
         )
         prompt = agents_pb2.Prompt(text=request.prompt or "a hill")
-        images.append(agents_pb2.PaintedImage(image=blob, prompt=prompt, seed=context.seed + index, width=8, height=8))
+        image = agents_pb2.PaintedImage(image=blob, prompt=prompt, seed=context.seed + index, width=8, height=8)
+        image.measures.text_similarity = 0.25
+        if music is not None:
+            image.measures.va_similarity = 0.875
+        images.append(image)
     context.used_model("image_generator", "1")
     await context.progress("paint", 0.9)
-    return jobs_pb2.Job.Result(paint=agents_pb2.PaintResult(images=images, music=music))
+    result = agents_pb2.PaintResult(images=images, music=music)
+    if request.options.frames:
+        result.animation.duration_s = 3.0
+        film = await context.objects.put(
+            b"a film",
+            media_type="video/mp4",
+            filename="film.mp4",
+            owner=context.owner,
+            max_bytes=10**6,
+            kind="result",
+        )
+        result.animation.file.CopyFrom(film)
+    return jobs_pb2.Job.Result(paint=result)
 
 
 def heard(audio: media_pb2.BlobRef) -> agents_pb2.MusicDescription:

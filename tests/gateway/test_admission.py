@@ -44,6 +44,13 @@ def _check(**options: object) -> None:
         ({"negative_prompt": "x" * 1001}, "negative_prompt", "0..1000 characters"),
         ({"prompt": "a\0b"}, "prompt", "no control characters"),
         ({"n": 8, "steps": 100, "size": "512x512"}, "n", f"0..{_MOST}"),
+        ({"best_of": 0}, "best_of", "1..8"),
+        ({"best_of": 9}, "best_of", "1..8"),
+        ({"n": 4, "best_of": 2, "steps": 100, "size": "512x512"}, "n", f"0..{_MOST}"),
+        ({"frames": 1}, "frames", "2..64"),
+        ({"frames": 65}, "frames", "2..64"),
+        ({"frames": 4}, "frames", "with audio"),
+        ({"animation_format": "gif"}, "animation_format", "with frames"),
     ],
 )
 def test_what_is_out_of_range_is_refused_by_field_and_limit(options: dict[str, object], field: str, limit: str) -> None:
@@ -51,6 +58,28 @@ def test_what_is_out_of_range_is_refused_by_field_and_limit(options: dict[str, o
         _check(**options)
     assert (refused.value.field, refused.value.limit) == (field, limit)
     assert field in refused.value.message or field == "n"
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "limit"),
+    [
+        ({"frames": 4, "n": 2}, "n", "1 with frames"),
+        ({"frames": 4, "best_of": 2}, "best_of", "1 with frames"),
+        ({"frames": 64, "steps": 100}, "frames", f"0..{_MOST}"),
+    ],
+)
+def test_what_does_not_go_with_an_animation_is_refused(options: dict[str, object], field: str, limit: str) -> None:
+    request = paint_request(ImageOptions.model_validate(options))
+    request.audio.key = "song"
+    with pytest.raises(InvalidArgument) as refused:
+        admission.check_paint(request, _MOST)
+    assert (refused.value.field, refused.value.limit) == (field, limit)
+
+
+def test_every_candidate_and_every_key_picture_costs_as_much_as_a_picture() -> None:
+    one = admission.paint_cost(agents_pb2.PaintOptions())
+    assert admission.paint_cost(agents_pb2.PaintOptions(n=2, best_of=4)) == 8 * one
+    assert admission.paint_cost(agents_pb2.PaintOptions(frames=12)) == 12 * one
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,31 @@ async def test_several_pictures_are_told_by_index(doors: Doors) -> None:
     assert (beyond.status_code, beyond.json()["limit"]) == (404, "0..2")
 
 
+async def test_how_a_picture_fits_is_told_and_what_was_not_measured_is_null(doors: Doors, short_song: bytes) -> None:
+    job = (await doors.http.post(PATH, json={"prompt": "a"}, headers={"Prefer": "wait=20"})).json()
+    (image,) = job["result"]["images"]
+    assert image["measures"]["text_similarity"] == 0.25
+    assert (image["measures"]["va_similarity"], image["measures"]["sem_score"]) == (None, None)
+    assert job["result"]["animation"] is None
+    song = {"audio": ("song.wav", short_song)}
+    heard = (await doors.http.post(PATH, files=song, data={"best_of": "2"}, headers={"Prefer": "wait=20"})).json()
+    assert heard["result"]["images"][0]["measures"]["va_similarity"] == 0.875
+
+
+async def test_the_result_of_frames_is_the_animation_and_its_key_pictures_have_an_index(
+    doors: Doors, short_song: bytes
+) -> None:
+    song = {"audio": ("song.wav", short_song)}
+    job = (await doors.http.post(PATH, files=song, data={"frames": "3"}, headers={"Prefer": "wait=20"})).json()
+    schemas.Job.model_validate(job, strict=True)
+    film = await doors.http.get(job["result"]["animation"]["url"])
+    assert (film.headers["content-type"], film.content) == ("video/mp4", b"a film")
+    pictures = [await doors.http.get(image["url"]) for image in job["result"]["images"]]
+    assert [picture.headers["content-type"] for picture in pictures] == ["image/png"] * 3
+    told = await doors.http.get(job["links"]["result"], headers={"Accept": "application/json"})
+    TypeAdapter(schemas.PaintResult).validate_python(told.json())
+
+
 async def test_one_picture_is_json_for_who_asks_for_json(doors: Doors) -> None:
     job = (await doors.http.post(PATH, json={"prompt": "a"}, headers={"Prefer": "wait=20"})).json()
     answer = await doors.http.get(job["links"]["result"], headers={"Accept": "application/json"})
