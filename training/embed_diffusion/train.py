@@ -31,8 +31,8 @@ from training.latent_mapper.train import RUN as MAPPER_RUN
 
 RUN = Path("training/runs/embed_diffusion")
 VARIANTS = ("full", "unreasoned", "regression")
-BATCH = 256
-RATE = 1e-3
+BATCH = 128
+RATE = 8e-4
 GUIDANCE_DROPOUT = 0.1
 TEACHER_SHARE = 0.3
 """Rows that see the teacher's own rationale; the others see what the mapper predicts, as in serving."""
@@ -160,7 +160,7 @@ def main() -> None:
     """Train one variant."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variant", choices=VARIANTS, default="full")
-    parser.add_argument("--steps", type=int, default=4000, help="of the whole run")
+    parser.add_argument("--steps", type=int, default=2500, help="of the whole run")
     parser.add_argument("--seconds", type=float, default=math.inf, help="end the slice after this time")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()

@@ -4,76 +4,108 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from luce.server.chain import Impression, InvalidRecord, Record, parse_record, read
-from training.chain_of_thought.build import VARIANTS, records
+from luce.server.llm import LanguageModel, LanguageModelSettings
+from tests.fixtures.chat import ChatServer, chat_server, says
+from training.chain_of_thought.build import VARIANTS, Asked, build, stopped, triples
 from training.chain_of_thought.descriptions import Description, from_templates
-from training.chain_of_thought.teacher import ModelTeacher, RulesTeacher, prompt
+from training.chain_of_thought.teacher import ModelTeacher, Reasoning, RulesTeacher
 
 LAKE = read("a calm lake at sunset")
 
 
-def answers(*texts: str) -> tuple[list[str], ModelTeacher]:
-    asked: list[str] = []
-    left = iter(texts)
-
-    def complete(text: str) -> str:
-        asked.append(text)
-        return next(left)
-
-    return asked, ModelTeacher(complete)
+async def good() -> dict[str, Any]:
+    return (await RulesTeacher().think(LAKE, 5)).to_json()
 
 
-def good() -> str:
-    return json.dumps(RulesTeacher().think(LAKE, 5).to_json())
+async def ask(chat: ChatServer) -> Record:
+    model = LanguageModel(LanguageModelSettings(url=chat.url, model="tiny", backoff_s=0.01))
+    try:
+        return await ModelTeacher(model).think(LAKE, 4)
+    finally:
+        await model.close()
 
 
-def test_a_model_is_asked_in_three_steps_with_an_example_and_the_scene() -> None:
-    text = prompt(LAKE, 0)
-    assert all(part in text for part in ("Step 1", "Step 2", "Step 3", "a calm lake at sunset", "music_elements"))
-    example = json.loads(text[text.index("{") : text.rindex("}") + 1])
-    assert parse_record(example).music_elements.instruments
+async def test_a_model_is_asked_in_three_steps_with_an_example_and_the_scene() -> None:
+    async with chat_server(says(json.dumps(await good()))) as chat:
+        assert await ask(chat) == await RulesTeacher().think(LAKE, 5)
+    system, user = (message["content"] for message in chat.asked[0]["messages"])
+    assert all(part in system for part in ("Step 1", "Step 2", "Step 3", "music_elements"))
+    assert "a calm lake at sunset" in user
+    assert chat.asked[0]["seed"] == 4
+    example = json.loads(system[system.index("{") :])
+    assert Reasoning.model_validate(example).model_dump() == parse_record(example).to_json()
 
 
-def test_an_answer_in_prose_is_found() -> None:
-    asked, teacher = answers(f"Here you are:\n```json\n{good()}\n```")
-    assert teacher.think(LAKE, 0) == RulesTeacher().think(LAKE, 5)
-    assert len(asked) == 1
+async def test_a_breach_of_the_schema_is_asked_for_again() -> None:
+    broken = await good()
+    del broken["music_elements"]["rhythm"]
+    async with chat_server(says("no"), says(json.dumps(broken)), says(json.dumps(await good()))) as chat:
+        assert (await ask(chat)).music_elements.rhythm
+    assert len(chat.asked) == 3
 
 
-def test_a_breach_is_named_and_asked_for_again() -> None:
-    asked, teacher = answers("no", '{"image_description": 3}', good())
-    teacher.think(LAKE, 0)
-    assert len(asked) == 3
-    assert "refused" in asked[1]
-    assert "music_description" in asked[2]
+async def test_a_model_that_never_keeps_the_schema_is_refused() -> None:
+    async with chat_server(says("{}")) as chat:
+        with pytest.raises(InvalidRecord, match="wrong schema"):
+            await ask(chat)
 
 
-def test_a_model_that_never_keeps_the_schema_is_refused() -> None:
-    _, teacher = answers("{", "{}", "[]")
-    with pytest.raises(InvalidRecord):
-        teacher.think(LAKE, 0)
+async def test_more_instruments_than_the_schema_has_are_refused() -> None:
+    crowded = await good()
+    crowded["music_elements"]["instruments"] = ["piano"] * 9
+    async with chat_server(says(json.dumps(crowded))) as chat:
+        with pytest.raises(InvalidRecord, match="instruments"):
+            await ask(chat)
 
 
-def test_the_rules_answer_every_made_up_description() -> None:
+def asked(*described: Description) -> list[Asked]:
+    return [(description, variant) for description in described for variant in range(VARIANTS[description.source])]
+
+
+async def test_the_rules_answer_every_made_up_description_in_order(tmp_path: Path) -> None:
+    described = list(from_templates(50))
+    report = await build(asked(*described), RulesTeacher(), tmp_path, resume=False)
+    lines = [json.loads(line) for line in (tmp_path / "triples.jsonl").read_text().splitlines()]
+    assert [line["key"] for line in lines] == [description.key for description in described]
+    assert sum(report.values()) == len(lines) == sum(json.loads((tmp_path / "report.json").read_text()).values())
+    assert all(parse_record(line["record"]).rationale == line["rationale"] for line in lines)
+
+
+class Moody:
+    """Has the first music of every picture, and no other; counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def think(self, impression: Impression, seed: int) -> Record:
+        self.asked += 1
+        if seed:
+            raise InvalidRecord("music_elements.genre", "empty")
+        return await RulesTeacher().think(impression, seed)
+
+
+async def test_refusals_are_counted_and_left_out() -> None:
     report: Counter[str] = Counter()
-    triples = list(records(from_templates(80), RulesTeacher(), report))
-    assert len(triples) == 80 * VARIANTS["templates"]
-    assert sum(report.values()) == len(triples)
-    assert all(parse_record(triple["record"]).rationale == triple["rationale"] for triple in triples)
-
-
-def test_refusals_are_counted_and_left_out() -> None:
-    class Moody:
-        def think(self, impression: Impression, seed: int) -> Record:
-            if seed:
-                raise InvalidRecord("music_elements.genre", "empty")
-            return RulesTeacher().think(impression, seed)
-
-    described = [Description("oasis", "Lake 1", LAKE, held_out=True)]
-    report: Counter[str] = Counter()
-    triples = list(records(described, Moody(), report))
-    assert [triple["split"] for triple in triples] == ["held_out"]
+    described = Description("oasis", "Lake 1", LAKE, held_out=True)
+    found = [triple async for triple in triples(asked(described), Moody(), report)]
+    assert [triple["split"] for triple in found] == ["held_out"]
     assert report["refused: music_elements.genre: empty"] == VARIANTS["oasis"] - 1
+
+
+async def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
+    described = asked(*from_templates(20))
+    await build(described, Moody(), tmp_path, resume=True)
+    whole = (tmp_path / "triples.jsonl").read_bytes()
+    (tmp_path / "triples.partial.jsonl").write_bytes(whole[: len(whole) // 2])
+    kept = len(stopped(tmp_path / "triples.partial.jsonl"))
+    teacher = Moody()
+    await build(described, teacher, tmp_path, resume=True)
+    assert 0 < kept < 20
+    assert teacher.asked == 20 - kept
+    assert (tmp_path / "triples.jsonl").read_bytes() == whole
