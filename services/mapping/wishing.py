@@ -1,0 +1,100 @@
+"""From the chain of thought to what the composer is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from luce.server.chain import DRUM_KIT, Controls, Thought
+from luce.server.music.composing.orchestra import DRUMS, INSTRUMENTS
+from luce.server.music.composing.planning import TIME_SIGNATURES, Moment, Wish
+from luce.server.music.composing.score import METRES
+from luce.v1 import mapping_pb2
+from services.mapping.orders import MusicOrder
+
+_NAMES: Final = {instrument.program: name for name, instrument in INSTRUMENTS.items()}
+
+
+def wish_of(
+    order: MusicOrder, controls: Controls, moments: Sequence[Moment], embedding: NDArray[np.float32] | None
+) -> Wish:
+    """What the composer is asked for: what the caller fixed, and else what the chain chose.
+
+    A tempo that the chain chose is bent so that whole bars fill the time; one that the caller fixed is kept.
+
+    Args:
+        order: Of the caller.
+        controls: Of the chain.
+        moments: How the music feels through time.
+        embedding: (384,) float32 of length 1, of what the music is about; None: the feeling alone.
+    """
+    metre = order.time_signature or (controls.metre if controls.metre in TIME_SIGNATURES else None)
+    seconds = sum(moment.seconds for moment in moments)
+    return Wish(
+        moments=tuple(moments),
+        embedding=embedding,
+        key=order.key,
+        mode=None if order.key else controls.mode,
+        time_signature=metre,
+        tempo_bpm=order.tempo_bpm or _whole_bars(controls.tempo_bpm, metre, seconds),
+        instruments=order.instruments or _instruments(controls),
+    )
+
+
+def _whole_bars(bpm: float, metre: str | None, seconds: float) -> float | None:
+    """The tempo nearest to one at which whole bars fill the time; None where the metre is open."""
+    if metre is None:
+        return None
+    quarters = METRES[TIME_SIGNATURES.index(metre)].quarters
+    return max(1, round(seconds * bpm / 60 / quarters)) * quarters * 60 / seconds
+
+
+def _instruments(controls: Controls) -> tuple[str, ...]:
+    """The composer's names of the chain's instruments; empty where it knows none that plays notes."""
+    names = [_NAMES[program] for program in controls.programs if program in _NAMES]
+    if not names:
+        return ()
+    return (*dict.fromkeys(names), DRUMS) if DRUM_KIT in controls.programs else tuple(dict.fromkeys(names))
+
+
+def chain_steps(thought: Thought, notes: Sequence[str] = ()) -> list[mapping_pb2.ChainStep]:
+    """The chain's steps as messages; notes stand at the end of the first."""
+    steps = []
+    for step in thought.steps:
+        message = mapping_pb2.ChainStep(stage=step.stage, text=step.text)
+        for element in step.elements:
+            message.elements.add(name=element.name, values=element.values, reason=element.reason)
+        steps.append(message)
+    if notes:
+        steps[0].text = " ".join([steps[0].text, *notes])
+    return steps
+
+
+def obtained_step(pieces: Sequence[mapping_pb2.Piece]) -> mapping_pb2.ChainStep:
+    """The last step: what came of it."""
+    step = mapping_pb2.ChainStep(stage="obtained")
+    sentences = []
+    for number, piece in enumerate(pieces, 1):
+        name = "The piece" if len(pieces) == 1 else f"Piece {number}"
+        sentences.append(
+            f"{name} is in {piece.key}, {piece.time_signature} at {piece.tempo_bpm:.0f} quarter notes a minute, for "
+            f"{_listed(piece.instruments)}. Its notes feel like valence {piece.obtained.valence:+.2f}, arousal "
+            f"{piece.obtained.arousal:+.2f}; {piece.asked.valence:+.2f} and {piece.asked.arousal:+.2f} were asked for."
+        )
+    step.text = " ".join(sentences)
+    first = pieces[0]
+    for label, value in (
+        ("key", first.key),
+        ("time signature", first.time_signature),
+        ("tempo", f"{first.tempo_bpm:.0f} bpm"),
+    ):
+        step.elements.add(name=label, values=[value])
+    step.elements.add(name="instruments", values=list(first.instruments))
+    return step
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
