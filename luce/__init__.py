@@ -21,13 +21,17 @@ if TYPE_CHECKING:
     from luce._config import DEFAULT_LIMITS, DEFAULT_RETRY, DEFAULT_TIMEOUT, Limits, Retry, Timeout
     from luce._events import ImagePainted, JobEvent, MusicHeard, Preview, Progress, PromptWritten, StateChanged
     from luce._handles import AsyncJobHandle, AsyncJobs, JobHandle, Jobs
-    from luce._requests import PaintOptions
+    from luce._requests import AgentOptions, PaintOptions
     from luce._types import (
+        AgentFinding,
+        AgentNote,
+        AgentReport,
         Blob,
         Descriptor,
         Embeddings,
         EmotionPoint,
         Feeling,
+        Imagined,
         Job,
         JobState,
         MusicDescription,
@@ -73,8 +77,11 @@ _HOMES = {
         "StateChanged",
     ),
     "luce._handles": ("AsyncJobHandle", "AsyncJobs", "JobHandle", "Jobs"),
-    "luce._requests": ("PaintOptions",),
+    "luce._requests": ("AgentOptions", "PaintOptions"),
     "luce._types": (
+        "AgentFinding",
+        "AgentNote",
+        "AgentReport",
         "Animation",
         "Blob",
         "Descriptor",
@@ -82,6 +89,7 @@ _HOMES = {
         "EmotionPoint",
         "Feeling",
         "Film",
+        "Imagined",
         "Job",
         "JobState",
         "MusicDescription",
@@ -121,6 +129,10 @@ __all__ = [
     "DEFAULT_LIMITS",
     "DEFAULT_RETRY",
     "DEFAULT_TIMEOUT",
+    "AgentFinding",
+    "AgentNote",
+    "AgentOptions",
+    "AgentReport",
     "Animation",
     "AsyncClient",
     "AsyncJobHandle",
@@ -138,6 +150,7 @@ __all__ = [
     "Film",
     "IdempotencyMismatch",
     "ImagePainted",
+    "Imagined",
     "Internal",
     "InvalidArgument",
     "Job",

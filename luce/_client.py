@@ -13,9 +13,9 @@ from luce._core import Core
 from luce._events import JobEvent
 from luce._handles import AsyncJobHandle, AsyncJobs, JobHandle, Jobs
 from luce._media import Source
-from luce._requests import PaintOptions
+from luce._requests import AgentOptions, PaintOptions
 from luce._sync import SyncTransport
-from luce._types import Blob, Embeddings, Feeling, MusicDescription, Painting
+from luce._types import Blob, Embeddings, Feeling, Imagined, MusicDescription, Painting
 
 Transport = TypeVar("Transport", SyncTransport, AsyncTransport)
 
@@ -120,7 +120,8 @@ class Client(_Base[SyncTransport]):
             timeout: Seconds for all of it; left out: `Timeout.job`.
             on_event: Called with each event while it happens.
             options: See `PaintOptions`: n, seed, steps, guidance_scale, size, negative_prompt, preview_every,
-                best_of, frames, animation_format, idempotency_key.
+                best_of, frames, animation_format, idempotency_key; and `AgentOptions`: without, baseline, mind, minds,
+                explain.
         """
         return self._transport.run(self._core.paint(audio, prompt, timeout, options), on_event)
 
@@ -155,6 +156,28 @@ class Client(_Base[SyncTransport]):
             on_event: Called with each event while it happens.
         """
         return self._transport.run(self._core.describe(audio, timeout, brief), on_event)
+
+    def imagine(
+        self,
+        music: Source | MusicDescription | None = None,
+        text: str = "",
+        *,
+        n: int = 4,
+        seed: int = 0,
+        timeout: float | None = None,
+        **options: Unpack[AgentOptions],
+    ) -> Imagined:
+        """Turn music, words or both into prompts for pictures, without painting them.
+
+        Args:
+            music: A path, bytes, a file opened for bytes, or what `describe` has told of it.
+            text: Your own words: the concept, which the music colours. At most 1000 characters.
+            n: How many prompts, 1..8; they differ.
+            seed: Same music, words and seed: same prompts (where the agents think by rules).
+            timeout: Seconds for all of it; left out: `Timeout.job`.
+            options: See `AgentOptions`: without, baseline, mind, minds, explain.
+        """
+        return self._transport.run(self._core.imagine(music, text, n, seed, timeout, options))
 
     def feel(self, media: Source, *, timeout: float | None = None) -> Feeling:
         """How a piece of music feels, as a whole and as it goes on; `Unimplemented` for other media.
@@ -242,6 +265,19 @@ class AsyncClient(_Base[AsyncTransport]):
     ) -> MusicDescription:
         """See `Client.describe`; `on_event` may be a coroutine function."""
         return await self._transport.run(self._core.describe(audio, timeout, brief), on_event)
+
+    async def imagine(
+        self,
+        music: Source | MusicDescription | None = None,
+        text: str = "",
+        *,
+        n: int = 4,
+        seed: int = 0,
+        timeout: float | None = None,
+        **options: Unpack[AgentOptions],
+    ) -> Imagined:
+        """See `Client.imagine`."""
+        return await self._transport.run(self._core.imagine(music, text, n, seed, timeout, options))
 
     async def feel(self, media: Source, *, timeout: float | None = None) -> Feeling:
         """See `Client.feel`."""

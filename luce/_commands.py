@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from google.protobuf.message import Message
 
-from luce.v1 import jobs_pb2, mapping_pb2, media_pb2
+from luce.v1 import agents_pb2, jobs_pb2, mapping_pb2, media_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,7 @@ CANCEL: Final = Method("/luce.v1.JobsService/Cancel", jobs_pb2.CancelResponse)
 WATCH: Final = Method("/luce.v1.JobsService/Watch", jobs_pb2.WatchResponse)
 UPLOAD: Final = Method("/luce.v1.MediaService/Upload", media_pb2.UploadResponse)
 DOWNLOAD: Final = Method("/luce.v1.MediaService/Download", media_pb2.DownloadResponse)
+IMAGINE: Final = Method("/luce.v1.AgentsService/Imagine", agents_pb2.ImagineResponse)
 FEEL: Final = Method("/luce.v1.MappingService/Feel", mapping_pb2.FeelResponse)
 EMBED: Final = Method("/luce.v1.MappingService/Embed", mapping_pb2.EmbedResponse)
 

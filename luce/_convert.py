@@ -130,8 +130,82 @@ def _named(kind: Any, number: int) -> str | None:
 
 def prompt(message: agents_pb2.Prompt) -> types.Prompt:
     """One prompt, with the attributes that are set."""
-    attributes = {field.name: str(value) for field, value in message.attributes.ListFields()}
-    return types.Prompt(message.text, message.negative_text, attributes)
+    return types.Prompt(
+        text=message.text,
+        negative_text=message.negative_text,
+        attributes={field.name: str(value) for field, value in message.attributes.ListFields()},
+        emotion=emotion(message.emotion) if message.HasField("emotion") else None,
+        vocabulary=dict(message.vocabulary),
+    )
+
+
+def report(message: agents_pb2.AgentReport) -> types.AgentReport:
+    """How prompts came to be."""
+    return types.AgentReport(
+        notes=tuple(
+            types.AgentNote(
+                author=_named(agents_pb2.AgentRole, note.author) or "",
+                mind=_named(agents_pb2.AgentMind, note.mind) or "",
+                round=note.round,
+                prompt=note.prompt,
+                topic=note.topic,
+                words=note.words,
+                evidence=tuple(note.evidence),
+            )
+            for note in message.notes
+        ),
+        findings=tuple(
+            types.AgentFinding(
+                kind=_named(agents_pb2.FindingKind, finding.kind) or "",
+                severity=_named(agents_pb2.FindingSeverity, finding.severity) or "",
+                attribute=finding.attribute,
+                prompt=finding.prompt,
+                message=finding.message,
+                suggestion=finding.suggestion,
+                outcome=_named(agents_pb2.FindingOutcome, finding.outcome) or "",
+            )
+            for finding in message.findings
+        ),
+    )
+
+
+def imagined(message: agents_pb2.ImagineResponse, heard: types.MusicDescription | None) -> types.Imagined:
+    """What the agents made of it."""
+    return types.Imagined(
+        prompts=tuple(prompt(one) for one in message.prompts),
+        music=heard,
+        report=report(message.report) if message.HasField("report") else None,
+    )
+
+
+def music_to_wire(value: types.MusicDescription) -> agents_pb2.MusicDescription:
+    """A description for a request: what the agents go by, without the curve, the beats and the parts."""
+    told = agents_pb2.MusicDescription(
+        duration_s=value.duration_s,
+        tempo_bpm=value.tempo_bpm or 0.0,
+        tempo_confidence=value.tempo_confidence,
+        key=value.key or "",
+        key_confidence=value.key_confidence,
+        loudness_lufs=value.loudness_lufs,
+        silent=value.silent,
+        emotion=emotion_pb2.Emotion(
+            valence=value.emotion.valence, arousal=value.emotion.arousal, dominance=value.emotion.dominance
+        ),
+        summary=value.summary,
+        caption=value.caption or "",
+        tags=[
+            agents_pb2.MusicTag(dimension=tag.dimension, name=tag.name, confidence=tag.confidence) for tag in value.tags
+        ],
+    )
+    dimensions = agents_pb2.DescriptorDimension
+    for descriptor in value.descriptors:
+        number = dict(dimensions.items()).get(f"DESCRIPTOR_DIMENSION_{descriptor.dimension.upper()}", 0)
+        told.descriptors.add(
+            dimension=dimensions.Name(number),
+            values=descriptor.values,
+            confidence=descriptor.confidence,
+        )
+    return told
 
 
 def picture(message: agents_pb2.PaintedImage) -> types.Picture:
@@ -202,6 +276,7 @@ def job(message: jobs_pb2.Job) -> types.Job:
         music=music(heard.music) if heard.HasField("music") else None,
         owner=message.owner,
         film=film(paint.animation) if paint.HasField("animation") else None,
+        report=report(paint.report) if paint.HasField("report") else None,
     )
 
 

@@ -18,13 +18,14 @@ from luce._commands import Operation
 from luce._config import DEFAULT_LIMITS, DEFAULT_RETRY, DEFAULT_TIMEOUT, Limits, Retry, Timeout
 from luce._events import StateChanged
 from luce._media import Source, Upload
-from luce._requests import PaintOptions, embed_request, paint_request
+from luce._requests import AgentOptions, PaintOptions, embed_request, imagine_request, paint_request
 from luce._types import (
     Animation,
     Blob,
     Embeddings,
     Feeling,
     Film,
+    Imagined,
     Job,
     JobState,
     MusicDescription,
@@ -200,7 +201,7 @@ class Core:
                 )
             )
         animation = None if job.film is None else (yield from self._animation(job.film))
-        return Painting(images=tuple(images), music=job.music, job=job, animation=animation)
+        return Painting(images=tuple(images), music=job.music, job=job, animation=animation, report=job.report)
 
     def _animation(self, film: Film) -> Operation[Animation]:
         data = yield from self.download(film.blob)
@@ -318,6 +319,28 @@ class Core:
         if job.music is None:
             raise Internal(f"job {job.id} succeeded without a description")
         return job.music
+
+    def imagine(
+        self,
+        music: Source | MusicDescription | None,
+        text: str,
+        count: int,
+        seed: int,
+        timeout: float | None,
+        options: AgentOptions,
+    ) -> Operation[Imagined]:
+        """Have music listened to, where it is not described yet, and turned into prompts."""
+        deadline = self.deadline(self.timeout.job if timeout is None else timeout)
+        # Refused before anything is sent, where it is at fault.
+        imagine_request(None, text, count, seed, options)
+        heard = None
+        if isinstance(music, MusicDescription):
+            heard = music
+        elif music is not None:
+            heard = yield from self.describe(music, deadline - self.now())
+        wire = None if heard is None else convert.music_to_wire(heard)
+        request = imagine_request(wire, text, count, seed, options)
+        return convert.imagined((yield from self._call(commands.IMAGINE, request, deadline)), heard)
 
     def feel(self, media: Source, timeout: float | None) -> Operation[Feeling]:
         """Send a medium and ask how it feels."""

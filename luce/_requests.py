@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Final, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypedDict
 
 from luce.errors import InvalidArgument
 from luce.v1 import agents_pb2, mapping_pb2
 
 
-class PaintOptions(TypedDict, total=False):
-    """How a picture is to be painted. What is left out takes the server's default.
+class AgentOptions(TypedDict, total=False):
+    """Which agents have a say in prompts, and what they think with. What is left out is as the server is set up.
+
+    Attributes:
+        without: Agents that keep silent: "scene", "verb", "style", "colour", "composition", "validator", "prompt".
+        baseline: In place of the agents: "caption_only" or "single_agent".
+        mind: What the agents think with: "rules" or "llm".
+        minds: What single agents think with, by name; goes before `mind`.
+        explain: Tell in the result how the prompts came to be.
+    """
+
+    without: Sequence[str]
+    baseline: str
+    mind: str
+    minds: Mapping[str, str]
+    explain: bool
+
+
+class PaintOptions(AgentOptions, total=False):
+    """How a picture is to be painted. What is left out takes the server's default. See `AgentOptions` for the agents.
 
     Attributes:
         n: How many pictures, 1..8.
@@ -75,7 +93,7 @@ def paint_request(prompt: str, options: PaintOptions) -> agents_pb2.PaintRequest
         InvalidArgument: A value that the message cannot hold, such as a negative seed.
         TypeError: An option that does not exist.
     """
-    unknown = set(options) - set(PaintOptions.__annotations__)
+    unknown = set(options) - (PaintOptions.__required_keys__ | PaintOptions.__optional_keys__)
     if unknown:
         raise TypeError(f"unknown paint options: {', '.join(sorted(unknown))}")
     wire: dict[str, int | float | str] = {}
@@ -94,7 +112,59 @@ def paint_request(prompt: str, options: PaintOptions) -> agents_pb2.PaintRequest
             raise InvalidArgument(f"{name}: {error}", field=name) from error
     # The bare message marks presence even where every option takes its default.
     request.options.SetInParent()
+    set_agents(request, options)
     return request
+
+
+def imagine_request(
+    music: agents_pb2.MusicDescription | None, text: str, count: int, seed: int, options: AgentOptions
+) -> agents_pb2.ImagineRequest:
+    """A request for prompts. Raises as `paint_request`."""
+    unknown = set(options) - AgentOptions.__optional_keys__
+    if unknown:
+        raise TypeError(f"unknown agent options: {', '.join(sorted(unknown))}")
+    request = agents_pb2.ImagineRequest(text=text, description=music)
+    for name, value in (("count", count), ("seed", seed)):
+        try:
+            setattr(request, name, value)
+        except (ValueError, TypeError) as error:
+            raise InvalidArgument(f"{name}: {error}", field=name) from error
+    set_agents(request, options)
+    return request
+
+
+def set_agents(
+    request: agents_pb2.PaintRequest | agents_pb2.ImagineRequest, options: AgentOptions | PaintOptions
+) -> None:
+    """Put options of the agents into a request.
+
+    Raises:
+        InvalidArgument: There is no such agent, mind or baseline.
+    """
+    without = options.get("without") or ()
+    if isinstance(without, str):
+        raise InvalidArgument("without must be a list of agents, not one string", field="without")
+    for name in without:
+        request.agents.without.append(_value(agents_pb2.AgentRole, "AGENT_ROLE", name, "without"))
+    if baseline := options.get("baseline"):
+        request.agents.baseline = _value(agents_pb2.AgentBaseline, "AGENT_BASELINE", baseline, "baseline")
+    if mind := options.get("mind"):
+        request.agents.mind = _value(agents_pb2.AgentMind, "AGENT_MIND", mind, "mind")
+    for name, own in (options.get("minds") or {}).items():
+        request.agents.minds.add(
+            role=_value(agents_pb2.AgentRole, "AGENT_ROLE", name, "minds"),
+            mind=_value(agents_pb2.AgentMind, "AGENT_MIND", own, "minds"),
+        )
+    request.explain = bool(options.get("explain"))
+
+
+def _value(kind: Any, prefix: str, name: str, field: str) -> Any:
+    """The number of an enum's plain name, 2 of "verb"."""
+    known = {value.removeprefix(f"{prefix}_").lower(): number for value, number in kind.items() if number}
+    if name not in known:
+        limit = ", ".join(known)
+        raise InvalidArgument(f"{field}: {name!r} is none of {limit}", field=field, limit=limit)
+    return known[name]
 
 
 def embed_request(texts: Sequence[str]) -> mapping_pb2.EmbedRequest:

@@ -201,12 +201,91 @@ class Prompt:
     Attributes:
         text: What the picture should show.
         negative_text: What it should not show.
-        attributes: The agents' choices by name ("scene", "style", "palette", ...); those left empty are missing.
+        attributes: The agents' choices by name ("scene", "style", "palette", ...), in the words of the prompt; those
+            left empty are missing.
+        emotion: How it feels, foretold from its words; None where no agent chose them.
+        vocabulary: Kind to name of each choice in the vocabulary of pictures, such as "palette" to "amber".
     """
 
     text: str
     negative_text: str
     attributes: Mapping[str, str]
+    emotion: Emotion | None = None
+    vocabulary: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentNote:
+    """What an agent wrote on the blackboard.
+
+    Attributes:
+        author: "scene", "verb", "style", "colour", "composition", "validator" or "prompt".
+        mind: What it thought with: "rules" or "llm".
+        round: 1: first thoughts, 2: repairs, 3: prompts.
+        prompt: Which prompt it is about, from 1; 0: all of them.
+        topic: Such as "scene", "palette" or "mind".
+        words: What it wrote.
+        evidence: Why.
+    """
+
+    author: str
+    mind: str
+    round: int
+    prompt: int
+    topic: str
+    words: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFinding:
+    """One thing that the validator found.
+
+    Attributes:
+        kind: "redundancy", "format", "contradiction", "emotion_mismatch" or "unsafe_content".
+        severity: "warning" or "error".
+        attribute: Such as "light".
+        prompt: Which prompt, from 1; 0: all of them.
+        message: What is wrong.
+        suggestion: A repair that would do; "" where none is known.
+        outcome: What became of it: "kept", "repaired" or "dropped".
+    """
+
+    kind: str
+    severity: str
+    attribute: str
+    prompt: int
+    message: str
+    suggestion: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReport:
+    """How prompts came to be.
+
+    Attributes:
+        notes: In the order in which they were written.
+        findings: What the validator found.
+    """
+
+    notes: tuple[AgentNote, ...]
+    findings: tuple[AgentFinding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Imagined:
+    """What the agents made of music and words.
+
+    Attributes:
+        prompts: As many as were asked for.
+        music: What was heard; None without music.
+        report: How the prompts came to be; None unless it was asked for.
+    """
+
+    prompts: tuple[Prompt, ...]
+    music: MusicDescription | None
+    report: AgentReport | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +417,7 @@ class Job:
         music: What was heard; None without audio and until it succeeded.
         owner: Name of the API key; "anonymous" without one.
         film: The animation; None where none was asked for and until it succeeded.
+        report: How the prompts came to be; None unless it was asked for.
     """
 
     id: str
@@ -359,6 +439,7 @@ class Job:
     music: MusicDescription | None
     owner: str
     film: Film | None = None
+    report: AgentReport | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -370,12 +451,14 @@ class Painting:
         music: What was heard; None where no audio was given.
         job: The finished job.
         animation: With `frames`: the pictures over the length of the music.
+        report: How the prompts came to be; None unless it was asked for.
     """
 
     images: tuple[PaintedImage, ...]
     music: MusicDescription | None
     job: Job
     animation: Animation | None = None
+    report: AgentReport | None = field(default=None, repr=False)
 
     @property
     def prompts(self) -> tuple[str, ...]:

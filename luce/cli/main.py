@@ -17,6 +17,7 @@ from luce.errors import LuceError
 EPILOG: Final = """\
 examples:
   luce paint song.ogg -o picture.png     paint a song; starts a stack for it where none runs
+  luce imagine song.ogg --explain        the prompts alone, and how the agents came to them
   luce up --detach                       start the stack, and keep it warm
   luce describe song.ogg --plot song.png what a piece of music says of itself, drawn
   luce feel *.mp3 --json                 valence and arousal, one JSON object a line
@@ -29,7 +30,7 @@ exit codes:
 
 def make_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from luce.cli import describe, embed, feel, jobs, paint, stack
+    from luce.cli import describe, embed, feel, imagine, jobs, paint, stack
 
     parser = argparse.ArgumentParser(
         prog="luce",
@@ -40,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"luce {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     paint.add_parser(commands)
+    imagine.add_parser(commands)
     describe.add_parser(commands)
     feel.add_parser(commands)
     embed.add_parser(commands)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from luce._client import AsyncClient
 from luce._requests import PaintOptions, parse_size
 from luce._types import Animation, PaintedImage, Painting, PictureMeasures
-from luce.cli import exits, values
+from luce.cli import agents, exits, values
 from luce.cli.connection import add_connection_arguments, client_for, require_file
 from luce.cli.output import answer, answer_json, error_json, say, seconds
 from luce.cli.progress import Board, make_board
@@ -71,6 +71,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--size", metavar="WxH", help="pixels, 192..512, multiples of 32 (default: the server's)")
     parser.add_argument("--json", action="store_true", help="print one JSON object; see docs/cli.md")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+    agents.add_arguments(parser)
     add_connection_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -142,6 +143,7 @@ def _orders(arguments: argparse.Namespace) -> list[_Order]:
 
 
 def _options(arguments: argparse.Namespace) -> PaintOptions:
+    chosen = agents.options(arguments)
     options = PaintOptions(
         n=arguments.n,
         seed=arguments.seed,
@@ -151,6 +153,10 @@ def _options(arguments: argparse.Namespace) -> PaintOptions:
         negative_prompt=arguments.negative,
         best_of=arguments.best_of,
         frames=arguments.frames,
+        without=chosen["without"],
+        baseline=chosen["baseline"],
+        mind=chosen["mind"],
+        explain=chosen["explain"],
     )
     if arguments.frames is not None:
         options["animation_format"] = _animation_format(arguments.output)
@@ -242,6 +248,9 @@ def _tell_result(order: _Order, *, quiet: bool) -> None:
         return
     for path in order.files:
         answer(path)
+    if order.painting.report is not None:
+        for line in agents.lines(order.painting.report):
+            say(line)
     if not quiet:
         for number, image in enumerate(order.painting.images, start=1):
             if image.measures is not None:

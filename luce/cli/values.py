@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from luce._types import (
+    AgentReport,
     Descriptor,
     EmotionPoint,
     Feeling,
+    Imagined,
     Job,
     MusicDescription,
     PaintedImage,
@@ -158,6 +161,33 @@ def painting(value: Painting, *, song: str | None, files: list[str], wall_s: flo
             "sound": film.sound,
             "sha256": film.blob.sha256,
         },
+        "report": None if value.report is None else report(value.report),
+    }
+
+
+def imagined(value: Imagined) -> dict[str, Any]:
+    """What the agents made of it."""
+    return {
+        "prompts": [
+            {
+                "text": prompt.text,
+                "negative_text": prompt.negative_text,
+                "attributes": dict(prompt.attributes),
+                "vocabulary": dict(prompt.vocabulary),
+                "emotion": None if prompt.emotion is None else emotion(prompt.emotion),
+            }
+            for prompt in value.prompts
+        ],
+        "music": None if value.music is None else music(value.music),
+        "report": None if value.report is None else report(value.report),
+    }
+
+
+def report(value: AgentReport) -> dict[str, Any]:
+    """How prompts came to be."""
+    return {
+        "notes": [asdict(note) for note in value.notes],
+        "findings": [asdict(finding) for finding in value.findings],
     }
 
 
@@ -171,6 +201,7 @@ def _picture(path: str | None, image: PaintedImage) -> dict[str, Any]:
         "prompt": image.prompt.text,
         "negative_prompt": image.prompt.negative_text,
         "attributes": dict(image.prompt.attributes),
+        "vocabulary": dict(image.prompt.vocabulary),
         "measures": None if image.measures is None else measures(image.measures),
         "candidate": image.candidate,
         "time_s": round(image.time_s, 3),

@@ -50,7 +50,18 @@ MUSIC = agents_pb2.MusicDescription(
             confidence=0.5,
             source=agents_pb2.DESCRIPTOR_SOURCE_MODEL,
             text_short="Joyful.",
+            text_source=agents_pb2.DESCRIPTOR_SOURCE_MODEL,
         ),
+    ],
+    caption="A joyful piece for a piano.",
+    caption_source=agents_pb2.DESCRIPTOR_SOURCE_MODEL,
+    parts=[
+        agents_pb2.MusicPart(start_s=0, duration_s=10, caption="A piano plays."),
+        agents_pb2.MusicPart(start_s=2.5, duration_s=10),
+    ],
+    tags=[
+        agents_pb2.MusicTag(dimension="instruments", name="piano", confidence=0.75),
+        agents_pb2.MusicTag(dimension="sound", name="music", confidence=0.5),
     ],
 )
 MOVIE = b"ftyp a movie" * 1000
@@ -67,6 +78,32 @@ PROMPT = agents_pb2.Prompt(
     text="a sunlit meadow",
     negative_text="night",
     attributes=agents_pb2.VisualAttributes(scene="meadow", palette="warm"),
+    emotion=emotion_pb2.Emotion(valence=0.5, arousal=-0.5),
+    vocabulary={"scene": "field", "palette": "amber"},
+)
+REPORT = agents_pb2.AgentReport(
+    notes=[
+        agents_pb2.AgentNote(
+            author=agents_pb2.AGENT_ROLE_COLOUR,
+            mind=agents_pb2.AGENT_MIND_LLM,
+            round=1,
+            prompt=1,
+            topic="palette",
+            words="warm",
+            evidence=["it is bright"],
+        )
+    ],
+    findings=[
+        agents_pb2.AgentFinding(
+            kind=agents_pb2.FINDING_KIND_EMOTION_MISMATCH,
+            severity=agents_pb2.FINDING_SEVERITY_ERROR,
+            attribute="mood",
+            prompt=1,
+            message="too sad",
+            suggestion="happy",
+            outcome=agents_pb2.FINDING_OUTCOME_REPAIRED,
+        )
+    ],
 )
 
 
@@ -107,6 +144,7 @@ class SmallServer(
         self.calls: Counter[str] = Counter()
         self.metadata: dict[str, str] = {}
         self.blobs: dict[str, bytes] = {}
+        self.imagined: list[agents_pb2.ImagineRequest] = []
         self.jobs: dict[str, jobs_pb2.Job] = {}
         self.tasks: dict[str, jobs_pb2.SubmitRequest] = {}
         self.by_key: dict[str, str] = {}
@@ -222,6 +260,8 @@ class SmallServer(
             for index in range(paint.options.frames or paint.options.n or 1)
         ]
         result = jobs_pb2.Job.Result(paint=agents_pb2.PaintResult(images=images, music=MUSIC))
+        if paint.explain:
+            result.paint.report.CopyFrom(REPORT)
         if paint.options.frames:
             kind = {"gif": "image/gif"}.get(paint.options.animation_format, "video/mp4")
             film = agents_pb2.Animation(duration_s=12.5, frames_per_second=24, width=256, height=256, sound=True)
@@ -293,7 +333,8 @@ class SmallServer(
 
     def Imagine(self, request: agents_pb2.ImagineRequest, context: Any) -> agents_pb2.ImagineResponse:
         self._begin("Imagine", context)
-        return agents_pb2.ImagineResponse(prompts=[PROMPT])
+        self.imagined.append(request)
+        return agents_pb2.ImagineResponse(prompts=[PROMPT] * request.count, report=REPORT if request.explain else None)
 
     def Embed(self, request: mapping_pb2.EmbedRequest, context: Any) -> mapping_pb2.EmbedResponse:
         self._begin("Embed", context)

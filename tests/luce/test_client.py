@@ -242,7 +242,7 @@ def test_describe_answers_all_that_was_heard(client: luce.Client) -> None:
     assert (music.tempo_alternatives, music.key_alternatives) == ((64.0,), ("A minor",))
     assert music.descriptors == (
         luce.Descriptor("style", (), 0.0, None),
-        luce.Descriptor("mood", ("joyful", "playful"), 0.5, "model", ("Joyful.", "", "")),
+        luce.Descriptor("mood", ("joyful", "playful"), 0.5, "model", ("Joyful.", "", ""), "model"),
     )
     assert any(isinstance(event, luce.MusicHeard) for event in events)
     job = client.jobs.get(events[0].job_id)
