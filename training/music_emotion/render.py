@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +50,7 @@ def random_performance(generator: np.random.Generator) -> Performance:
 
 def render(midi: pretty_midi.PrettyMIDI, start: float, seconds: float, how: Performance) -> FloatArray:
     """Play ``seconds`` of a MIDI file from ``start``: mono float32 at 22050 Hz, with half a second of decay."""
-    synth = tinysoundfont.Synth(samplerate=SAMPLE_RATE, gain=-6)
-    font = synth.sfload(str(how.sound_font))
+    synth, font = _synth(how.sound_font)
     events: list[tuple[float, bool, int, int, int]] = []
     for index, part in enumerate(midi.instruments[:15]):
         channel = 9 if part.is_drum else index + (index >= 9)
@@ -77,7 +77,15 @@ def render(midi: pretty_midi.PrettyMIDI, start: float, seconds: float, how: Perf
             synth.noteoff(channel, pitch)
     end = round((seconds + 0.5) * SAMPLE_RATE)
     pieces.append(_generate(synth, max(end - position, 1)))
+    synth.sounds_off()
     return np.concatenate(pieces)
+
+
+@lru_cache(maxsize=8)
+def _synth(sound_font: Path) -> tuple[tinysoundfont.Synth, int]:
+    """A silent synthesizer with the font loaded, which takes seconds for a large one."""
+    synth = tinysoundfont.Synth(samplerate=SAMPLE_RATE, gain=-6)
+    return synth, synth.sfload(str(sound_font))
 
 
 def _generate(synth: tinysoundfont.Synth, count: int) -> FloatArray:

@@ -4,7 +4,7 @@ To the last parameter: mono at 16 kHz (:func:`resample` from the 22050 Hz that a
 ``scipy.signal.resample_poly`` with its default Kaiser window, beta 5); frames of 1024 samples (64 ms), hop 320 (20 ms),
 frame t centred on sample 320 t, zeros before the start and after the end; periodic Hann window, scaled so that a
 full-scale sine peaks at magnitude 1; power spectrum; 64 triangular mel bands (O'Shaughnessy, 2595 log10(1 + f / 700))
-of unit sum from 40 Hz to 7800 Hz; 10 log10, at least -100 dB. The level is kept; the network learned to hear through it.
+of unit sum from 40 to 7800 Hz; 10 log10, at least -100 dB. The level is kept; the network learned to hear through it.
 """
 
 from __future__ import annotations

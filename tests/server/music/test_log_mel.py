@@ -24,7 +24,8 @@ def test_a_window_has_500_frames_of_64_bands_whatever_its_length() -> None:
 
 
 def test_a_sine_is_loudest_in_the_band_of_its_frequency_at_every_level() -> None:
-    edges = np.linspace(*(2595 * np.log10(1 + np.array([log_mel.LOW_HZ, log_mel.HIGH_HZ]) / 700)), log_mel.BANDS + 2)
+    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (log_mel.LOW_HZ, log_mel.HIGH_HZ))
+    edges = np.linspace(low, high, log_mel.BANDS + 2)
     centres = 700 * (10 ** (edges[1:-1] / 2595) - 1)
     for frequency in (200.0, 440.0, 3000.0, 7000.0):
         mel = log_mel.log_mel_window(sine(frequency, 10))

@@ -1,0 +1,115 @@
+"""The trained captioner as ``model_repository/music_captioner/1``: two graphs, the tokenizer and generation.json."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from luce.server.music.captions import END, LENGTHS, START
+from training.image_generator.export import OPSET, halve_weights
+from training.music_captioner.network import Captioner, Sizes, Step
+
+ROOT = Path(__file__).resolve().parents[2]
+TARGET = ROOT / "model_repository" / "music_captioner" / "1"
+#: Lengths of the cache: short captions stay in the first.
+CACHE_LENGTHS = (32, 80)
+
+
+def generation(sizes: Sizes) -> dict[str, object]:
+    """What ``backends/autoregressive`` reads."""
+    tensors = []
+    for layer in range(sizes.layers):
+        tensors += [
+            {"input": f"keys{layer}", "output": f"new_keys{layer}", "shape": [sizes.head, "time"]},
+            {"input": f"values{layer}", "output": f"new_values{layer}", "shape": ["time", sizes.head]},
+        ]
+    return {
+        "version": 1,
+        "vocabulary_size": sizes.vocabulary,
+        "bos": START,
+        "eos": END,
+        "encoder": {"graph": "encoder.onnx"},
+        "condition_inputs": [
+            {"name": "audio_tokens", "shape": [sizes.sound[1], sizes.sound[0]]},
+            {"name": "tags", "shape": [sizes.labels]},
+        ],
+        "decoder": {"graph": "decoder.onnx"},
+        "cache": {"lengths": list(CACHE_LENGTHS), "tensors": tensors},
+        "max_tokens": {"min": 1, "max": max(LENGTHS) + 4, "default": max(LENGTHS)},
+        "max_prefix": 2,
+        "sampling": {
+            "temperature": {"min": 0, "max": 2, "default": 0},
+            "top_k": {"min": 0, "max": sizes.vocabulary, "default": 0},
+            "top_p": {"min": 0.01, "max": 1, "default": 1},
+            "num_beams": {"min": 1, "max": 5, "default": 1},
+        },
+        "detokenizer": "tokenizer.json",
+    }
+
+
+def _memory_names(layers: int) -> list[str]:
+    return [f"heard_{kind}{layer}" for layer in range(layers) for kind in ("keys", "values")]
+
+
+def encoder_graph(model: Captioner) -> onnx.ModelProto:
+    """``audio_tokens`` (1, 16, 256) and ``tags`` (1, k) to the memory's keys and values."""
+    sizes = model.sizes
+    example = (torch.zeros(1, sizes.sound[1], sizes.sound[0]), torch.zeros(1, sizes.labels))
+    return _export(model.memory, example, ["audio_tokens", "tags"], _memory_names(sizes.layers), {})
+
+
+def decoder_graph(model: Captioner) -> onnx.ModelProto:
+    """The step of :class:`training.music_captioner.network.Step`."""
+    sizes = model.sizes
+    cache = [f"{kind}{layer}" for layer in range(sizes.layers) for kind in ("keys", "values")]
+    memory = _memory_names(sizes.layers)
+    rows, time = 2, 8
+    example: list[Tensor] = [torch.zeros(rows, 1, dtype=torch.int64), torch.tensor([3, 5])]
+    for length in (time, sizes.memory):
+        for _ in range(sizes.layers):
+            example += [torch.zeros(rows, sizes.head, length), torch.zeros(rows, length, sizes.head)]
+    outputs = ["logits", *(f"new_{name}" for name in cache)]
+    axes = {name: {0: "rows"} for name in ("tokens", "position", *memory, *outputs)}
+    axes |= {name: {0: "rows", 2 if name.startswith("keys") else 1: "time"} for name in cache}
+    return _export(Step(model), tuple(example), ["tokens", "position", *cache, *memory], outputs, axes)
+
+
+def _export(
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    inputs: list[str],
+    outputs: list[str],
+    axes: dict[str, dict[int, str]],
+) -> onnx.ModelProto:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        path = Path(folder) / "graph.onnx"
+        # The exporter that needs no further package is told to be on its way out.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module.eval(),
+            example,
+            str(path),
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        return halve_weights(onnx.load(str(path)))
+
+
+def write(model: Captioner, tokenizer: Path, target: Path = TARGET) -> None:
+    """Write everything that is served."""
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "encoder.onnx").write_bytes(encoder_graph(model).SerializeToString())
+    (target / "decoder.onnx").write_bytes(decoder_graph(model).SerializeToString())
+    (target / "generation.json").write_text(json.dumps(generation(model.sizes), indent=1) + "\n", encoding="utf-8")
+    if tokenizer.resolve() != (target / "tokenizer.json").resolve():
+        shutil.copyfile(tokenizer, target / "tokenizer.json")
