@@ -125,13 +125,12 @@ def _values(descriptor: Descriptor, heard: Mapping[str, float]) -> str:
 
 
 def _parts(music: MusicDescription) -> list[str]:
-    """A line for each stretch whose words are not those of the one before."""
-    told = [(part, before) for part, before in zip(music.parts, (None, *music.parts), strict=False) if part.caption]
-    lines = [
-        f"  {_clock(part.start_s):<12}{part.caption}"
-        for part, before in told
-        if before is None or before.caption != part.caption
-    ]
+    """A line for each stretch whose words are not those of the one before; none for a piece of one stretch."""
+    lines, before = list[str](), None
+    for part in music.parts:
+        if part.caption and part.caption != before:
+            lines.append(f"  {_clock(part.start_s):<12}{part.caption}")
+        before = part.caption
     return lines if len(music.parts) > 1 else []
 
 

@@ -51,9 +51,9 @@ def plot(music: MusicDescription, song: Path, target: Path) -> None:
     with song.open("rb") as file:
         written = file.read(len(MAGIC)) == MAGIC
     source = read_midi(song.read_bytes(), "FILE") if written else decode(song, MediaSettings(), field="FILE")
-    figure = Figure(figsize=(13, 9.2), dpi=130, facecolor=_GROUND)
+    figure = Figure(figsize=(13, 9.9), dpi=130, facecolor=_GROUND)
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 2.15), height_ratios=(1.12, 1), wspace=0.14, hspace=0.27)
-    grid.update(left=_LEFT, right=_RIGHT, top=0.825, bottom=0.055)
+    grid.update(left=_LEFT, right=_RIGHT, top=0.775, bottom=0.052)
     _head(figure, music, song.name)
     _plane(_panel(figure, grid[0, 0], "where it is"), music)
     _curve(_panel(figure, grid[0, 1], "how it goes on"), music)
@@ -75,9 +75,8 @@ def _dated(target: Path) -> str:
 
 
 def _head(figure: Figure, music: MusicDescription, name: str) -> None:
-    figure.text(_LEFT, 0.95, textwrap.shorten(name, 70), color=_TEXT, size=19, weight="bold", va="center")
-    told = textwrap.fill(music.summary, 145)
-    figure.text(_LEFT, 0.918, told, color=_FAINT, size=10.5, va="top", linespacing=1.45)
+    """Name, facts, caption, summary, and what was heard, from top to bottom."""
+    figure.text(_LEFT, 0.962, textwrap.shorten(name, 70), color=_TEXT, size=19, weight="bold", va="center")
     facts = [
         _clock(music.duration_s),
         f"{music.tempo_bpm:.0f} bpm" if music.tempo_bpm else "no clear tempo",
@@ -85,7 +84,27 @@ def _head(figure: Figure, music: MusicDescription, name: str) -> None:
         *([music.time_signature] if music.time_signature else []),
         f"{music.loudness_lufs:.1f} LUFS" if not music.silent else "silence",
     ]
-    figure.text(_RIGHT, 0.95, "   ·   ".join(facts), color=_TEXT, size=12, va="center", ha="right")
+    figure.text(_RIGHT, 0.962, "   ·   ".join(facts), color=_TEXT, size=12, va="center", ha="right")
+    top = 0.932
+    if music.caption:
+        caption = textwrap.fill(music.caption, 128)
+        figure.text(_LEFT, top, caption, color=_TEXT, size=11.5, va="top", linespacing=1.4)
+        top -= 0.024 * (caption.count("\n") + 1) + 0.006
+    summary = textwrap.fill(music.summary, 145)
+    figure.text(_LEFT, top, summary, color=_FAINT, size=10.5, va="top", linespacing=1.45)
+    top -= 0.021 * (summary.count("\n") + 1) + 0.006
+    _heard(figure, music, top)
+
+
+def _heard(figure: Figure, music: MusicDescription, top: float) -> None:
+    """Instruments, style and mood in one line, each value with its probability where there is one."""
+    sure = {tag.name: f" {tag.confidence:.0%}" for tag in music.tags}
+    told = [
+        f"{descriptor.dimension}:  {',  '.join(value + sure.get(value, '') for value in descriptor.values[:5])}"
+        for descriptor in music.descriptors
+        if descriptor.dimension in ("instruments", "style", "mood") and descriptor.values
+    ]
+    figure.text(_LEFT, top, "      ".join(told), color=_VALENCE, size=10.5, va="top")
 
 
 def _panel(figure: Figure, place: Any, title: str) -> Axes:

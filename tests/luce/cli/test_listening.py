@@ -47,7 +47,8 @@ def test_describe_tells_people_what_was_heard_and_what_is_unknown(run: Run, song
     done = run("describe", "song.ogg")
     assert done.returncode == 0, done.stderr
     told = done.stdout
-    assert told.startswith("song.ogg\n  Bright and fast.\n")
+    assert told.startswith("song.ogg\n  A joyful piece for a piano.\n  Bright and fast.\n")
+    assert "  0:00        A piano plays." in told
     assert "128 bpm" in told
     assert "or 64" in told
     assert "C major" in told
@@ -68,7 +69,14 @@ def test_describe_as_json_is_one_object_a_line(run: Run, song: Path) -> None:
         "confidence": 0.5,
         "source": "model",
         "texts": ["Joyful.", "", ""],
+        "text_source": "model",
     }
+    assert (told["caption"], told["caption_source"]) == ("A joyful piece for a piano.", "model")
+    assert told["parts"] == [
+        {"start_s": 0.0, "duration_s": 10.0, "caption": "A piano plays."},
+        {"start_s": 2.5, "duration_s": 10.0, "caption": None},
+    ]
+    assert told["tags"][0] == {"dimension": "instruments", "name": "piano", "confidence": 0.75}
 
 
 def test_feel_as_json_is_one_object_a_line(run: Run, song: Path) -> None:
