@@ -26,7 +26,7 @@ from luce.v1 import emotion_pb2 as luce_dot_v1_dot_emotion__pb2
 from luce.v1 import media_pb2 as luce_dot_v1_dot_media__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15luce/v1/mapping.proto\x12\x07luce.v1\x1a\x15luce/v1/emotion.proto\x1a\x13luce/v1/media.proto\"\x1d\n\x0c\x45mbedRequest\x12\r\n\x05texts\x18\x01 \x03(\t\"V\n\rEmbedResponse\x12&\n\nembeddings\x18\x01 \x03(\x0b\x32\x12.luce.v1.Embedding\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0e\n\x06tokens\x18\x03 \x01(\r\".\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"I\n\x0b\x46\x65\x65lRequest\x12!\n\x05media\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRefH\x00\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x42\x07\n\x05input\"g\n\x0c\x46\x65\x65lResponse\x12!\n\x07\x65motion\x18\x01 \x01(\x0b\x32\x10.luce.v1.Emotion\x12$\n\x05\x63urve\x18\x02 \x01(\x0b\x32\x15.luce.v1.EmotionCurve\x12\x0e\n\x06medium\x18\x03 \x01(\t\"\xb3\x02\n\x0cMusicOptions\x12\x14\n\x07seconds\x18\x01 \x01(\x02H\x00\x88\x01\x01\x12\x11\n\x04seed\x18\x02 \x01(\x04H\x01\x88\x01\x01\x12\x0e\n\x01n\x18\x03 \x01(\rH\x02\x88\x01\x01\x12\x17\n\ncandidates\x18\x04 \x01(\rH\x03\x88\x01\x01\x12\x13\n\x0binstruments\x18\x05 \x03(\t\x12\x0b\n\x03key\x18\x06 \x01(\t\x12\x16\n\x0etime_signature\x18\x07 \x01(\t\x12\x16\n\ttempo_bpm\x18\x08 \x01(\x02H\x04\x88\x01\x01\x12\x14\n\x0c\x61udio_format\x18\t \x01(\t\x12!\n\x07\x65motion\x18\n \x01(\x0b\x32\x10.luce.v1.Emotion\x12\x0e\n\x06stream\x18\x0b \x01(\x08\x42\n\n\x08_secondsB\x07\n\x05_seedB\x04\n\x02_nB\r\n\x0b_candidatesB\x0c\n\n_tempo_bpm\"F\n\x0e\x43omposeRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12&\n\x07options\x18\x02 \x01(\x0b\x32\x15.luce.v1.MusicOptions\"u\n\x0cScoreRequest\x12\x1f\n\x05media\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12&\n\x07options\x18\x02 \x01(\x0b\x32\x15.luce.v1.MusicOptions\x12\x0f\n\x07\x61\x63\x63\x65nts\x18\x03 \x01(\x08\x12\x0b\n\x03mux\x18\x04 \x01(\x08\"\xbf\x03\n\x05Piece\x12\x1e\n\x04midi\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x1f\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12$\n\npiano_roll\x18\x03 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x1f\n\x05video\x18\x04 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x12\n\nduration_s\x18\x05 \x01(\x02\x12\x0c\n\x04seed\x18\x06 \x01(\x04\x12\x1f\n\x05\x61sked\x18\x07 \x01(\x0b\x32\x10.luce.v1.Emotion\x12\"\n\x08obtained\x18\x08 \x01(\x0b\x32\x10.luce.v1.Emotion\x12-\n\x0eobtained_curve\x18\t \x01(\x0b\x32\x15.luce.v1.EmotionCurve\x12\x0b\n\x03key\x18\n \x01(\t\x12\x16\n\x0etime_signature\x18\x0b \x01(\t\x12\x11\n\ttempo_bpm\x18\x0c \x01(\x02\x12\x13\n\x0binstruments\x18\r \x03(\t\x12\x11\n\tcandidate\x18\x0e \x01(\r\x12\x12\n\ncandidates\x18\x0f \x01(\r\x12\x15\n\rloudness_lufs\x18\x10 \x01(\x02\x12\r\n\x05notes\x18\x11 \x01(\r\"7\n\x07\x45lement\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"L\n\tChainStep\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\"\n\x08\x65lements\x18\x03 \x03(\x0b\x32\x10.luce.v1.Element\"N\n\x04Shot\x12\x0f\n\x07start_s\x18\x01 \x01(\x02\x12\x12\n\nduration_s\x18\x02 \x01(\x02\x12!\n\x07\x65motion\x18\x03 \x01(\x0b\x32\x10.luce.v1.Emotion\"u\n\rComposeResult\x12\x1e\n\x06pieces\x18\x01 \x03(\x0b\x32\x0e.luce.v1.Piece\x12!\n\x07\x65motion\x18\x02 \x01(\x0b\x32\x10.luce.v1.Emotion\x12!\n\x05\x63hain\x18\x03 \x03(\x0b\x32\x12.luce.v1.ChainStep\"\x91\x01\n\x0bScoreResult\x12\x1e\n\x06pieces\x18\x01 \x03(\x0b\x32\x0e.luce.v1.Piece\x12!\n\x07\x65motion\x18\x02 \x01(\x0b\x32\x10.luce.v1.Emotion\x12!\n\x05\x63hain\x18\x03 \x03(\x0b\x32\x12.luce.v1.ChainStep\x12\x1c\n\x05shots\x18\x04 \x03(\x0b\x32\r.luce.v1.Shot\"~\n\nAudioChunk\x12\r\n\x05piece\x18\x01 \x01(\r\x12\r\n\x05index\x18\x02 \x01(\r\x12\x0f\n\x07start_s\x18\x03 \x01(\x02\x12\x12\n\nduration_s\x18\x04 \x01(\x02\x12\x1f\n\x05\x61udio\x18\x05 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x0c\n\x04last\x18\x06 \x01(\x08\x32}\n\x0eMappingService\x12\x36\n\x05\x45mbed\x12\x15.luce.v1.EmbedRequest\x1a\x16.luce.v1.EmbedResponse\x12\x33\n\x04\x46\x65\x65l\x12\x14.luce.v1.FeelRequest\x1a\x15.luce.v1.FeelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15luce/v1/mapping.proto\x12\x07luce.v1\x1a\x15luce/v1/emotion.proto\x1a\x13luce/v1/media.proto\">\n\x0c\x45mbedRequest\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x1f\n\x05media\x18\x02 \x03(\x0b\x32\x10.luce.v1.BlobRef\"f\n\rEmbedResponse\x12&\n\nembeddings\x18\x01 \x03(\x0b\x32\x12.luce.v1.Embedding\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0e\n\x06tokens\x18\x03 \x01(\r\x12\x0e\n\x06models\x18\x04 \x03(\t\">\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x11\n\ttruncated\x18\x02 \x01(\x08\x12\x0e\n\x06medium\x18\x03 \x01(\t\"I\n\x0b\x46\x65\x65lRequest\x12!\n\x05media\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRefH\x00\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x42\x07\n\x05input\"\xdf\x01\n\x0c\x46\x65\x65lResponse\x12!\n\x07\x65motion\x18\x01 \x01(\x0b\x32\x10.luce.v1.Emotion\x12$\n\x05\x63urve\x18\x02 \x01(\x0b\x32\x15.luce.v1.EmotionCurve\x12\x0e\n\x06medium\x18\x03 \x01(\t\x12\x1b\n\x13valence_uncertainty\x18\x04 \x01(\x02\x12\x1b\n\x13\x61rousal_uncertainty\x18\x05 \x01(\x02\x12\x1d\n\x15\x64ominance_uncertainty\x18\x06 \x01(\x02\x12\r\n\x05notes\x18\x07 \x03(\t\x12\x0e\n\x06models\x18\x08 \x03(\t\"P\n\x0c\x41lignRequest\x12\x1f\n\x05image\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x1f\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x10.luce.v1.BlobRef\"\xfb\x01\n\rAlignResponse\x12\x0f\n\x07\x65motion\x18\x01 \x01(\x02\x12\x15\n\x08semantic\x18\x02 \x01(\x02H\x00\x88\x01\x01\x12\x0f\n\x07overall\x18\x03 \x01(\x02\x12\'\n\rimage_emotion\x18\x04 \x01(\x0b\x32\x10.luce.v1.Emotion\x12\'\n\rmusic_emotion\x18\x05 \x01(\x0b\x32\x10.luce.v1.Emotion\x12%\n\x07reasons\x18\x06 \x03(\x0b\x32\x14.luce.v1.AlignReason\x12\x0c\n\x04seen\x18\x07 \x03(\t\x12\r\n\x05heard\x18\x08 \x03(\t\x12\x0e\n\x06models\x18\t \x03(\tB\x0b\n\t_semantic\"6\n\x0b\x41lignReason\x12\x0c\n\x04\x61xis\x18\x01 \x01(\t\x12\x0b\n\x03\x66it\x18\x02 \x01(\x02\x12\x0c\n\x04text\x18\x03 \x01(\t\"\xb3\x02\n\x0cMusicOptions\x12\x14\n\x07seconds\x18\x01 \x01(\x02H\x00\x88\x01\x01\x12\x11\n\x04seed\x18\x02 \x01(\x04H\x01\x88\x01\x01\x12\x0e\n\x01n\x18\x03 \x01(\rH\x02\x88\x01\x01\x12\x17\n\ncandidates\x18\x04 \x01(\rH\x03\x88\x01\x01\x12\x13\n\x0binstruments\x18\x05 \x03(\t\x12\x0b\n\x03key\x18\x06 \x01(\t\x12\x16\n\x0etime_signature\x18\x07 \x01(\t\x12\x16\n\ttempo_bpm\x18\x08 \x01(\x02H\x04\x88\x01\x01\x12\x14\n\x0c\x61udio_format\x18\t \x01(\t\x12!\n\x07\x65motion\x18\n \x01(\x0b\x32\x10.luce.v1.Emotion\x12\x0e\n\x06stream\x18\x0b \x01(\x08\x42\n\n\x08_secondsB\x07\n\x05_seedB\x04\n\x02_nB\r\n\x0b_candidatesB\x0c\n\n_tempo_bpm\"F\n\x0e\x43omposeRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12&\n\x07options\x18\x02 \x01(\x0b\x32\x15.luce.v1.MusicOptions\"u\n\x0cScoreRequest\x12\x1f\n\x05media\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12&\n\x07options\x18\x02 \x01(\x0b\x32\x15.luce.v1.MusicOptions\x12\x0f\n\x07\x61\x63\x63\x65nts\x18\x03 \x01(\x08\x12\x0b\n\x03mux\x18\x04 \x01(\x08\"\xbf\x03\n\x05Piece\x12\x1e\n\x04midi\x18\x01 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x1f\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12$\n\npiano_roll\x18\x03 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x1f\n\x05video\x18\x04 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x12\n\nduration_s\x18\x05 \x01(\x02\x12\x0c\n\x04seed\x18\x06 \x01(\x04\x12\x1f\n\x05\x61sked\x18\x07 \x01(\x0b\x32\x10.luce.v1.Emotion\x12\"\n\x08obtained\x18\x08 \x01(\x0b\x32\x10.luce.v1.Emotion\x12-\n\x0eobtained_curve\x18\t \x01(\x0b\x32\x15.luce.v1.EmotionCurve\x12\x0b\n\x03key\x18\n \x01(\t\x12\x16\n\x0etime_signature\x18\x0b \x01(\t\x12\x11\n\ttempo_bpm\x18\x0c \x01(\x02\x12\x13\n\x0binstruments\x18\r \x03(\t\x12\x11\n\tcandidate\x18\x0e \x01(\r\x12\x12\n\ncandidates\x18\x0f \x01(\r\x12\x15\n\rloudness_lufs\x18\x10 \x01(\x02\x12\r\n\x05notes\x18\x11 \x01(\r\"7\n\x07\x45lement\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"L\n\tChainStep\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\"\n\x08\x65lements\x18\x03 \x03(\x0b\x32\x10.luce.v1.Element\"N\n\x04Shot\x12\x0f\n\x07start_s\x18\x01 \x01(\x02\x12\x12\n\nduration_s\x18\x02 \x01(\x02\x12!\n\x07\x65motion\x18\x03 \x01(\x0b\x32\x10.luce.v1.Emotion\"u\n\rComposeResult\x12\x1e\n\x06pieces\x18\x01 \x03(\x0b\x32\x0e.luce.v1.Piece\x12!\n\x07\x65motion\x18\x02 \x01(\x0b\x32\x10.luce.v1.Emotion\x12!\n\x05\x63hain\x18\x03 \x03(\x0b\x32\x12.luce.v1.ChainStep\"\x91\x01\n\x0bScoreResult\x12\x1e\n\x06pieces\x18\x01 \x03(\x0b\x32\x0e.luce.v1.Piece\x12!\n\x07\x65motion\x18\x02 \x01(\x0b\x32\x10.luce.v1.Emotion\x12!\n\x05\x63hain\x18\x03 \x03(\x0b\x32\x12.luce.v1.ChainStep\x12\x1c\n\x05shots\x18\x04 \x03(\x0b\x32\r.luce.v1.Shot\"~\n\nAudioChunk\x12\r\n\x05piece\x18\x01 \x01(\r\x12\r\n\x05index\x18\x02 \x01(\r\x12\x0f\n\x07start_s\x18\x03 \x01(\x02\x12\x12\n\nduration_s\x18\x04 \x01(\x02\x12\x1f\n\x05\x61udio\x18\x05 \x01(\x0b\x32\x10.luce.v1.BlobRef\x12\x0c\n\x04last\x18\x06 \x01(\x08\x32\xb5\x01\n\x0eMappingService\x12\x36\n\x05\x45mbed\x12\x15.luce.v1.EmbedRequest\x1a\x16.luce.v1.EmbedResponse\x12\x33\n\x04\x46\x65\x65l\x12\x14.luce.v1.FeelRequest\x1a\x15.luce.v1.FeelResponse\x12\x36\n\x05\x41lign\x12\x15.luce.v1.AlignRequest\x1a\x16.luce.v1.AlignResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,35 +34,41 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'luce.v1.mapping_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EMBEDREQUEST']._serialized_start=78
-  _globals['_EMBEDREQUEST']._serialized_end=107
-  _globals['_EMBEDRESPONSE']._serialized_start=109
-  _globals['_EMBEDRESPONSE']._serialized_end=195
-  _globals['_EMBEDDING']._serialized_start=197
-  _globals['_EMBEDDING']._serialized_end=243
-  _globals['_FEELREQUEST']._serialized_start=245
-  _globals['_FEELREQUEST']._serialized_end=318
-  _globals['_FEELRESPONSE']._serialized_start=320
-  _globals['_FEELRESPONSE']._serialized_end=423
-  _globals['_MUSICOPTIONS']._serialized_start=426
-  _globals['_MUSICOPTIONS']._serialized_end=733
-  _globals['_COMPOSEREQUEST']._serialized_start=735
-  _globals['_COMPOSEREQUEST']._serialized_end=805
-  _globals['_SCOREREQUEST']._serialized_start=807
-  _globals['_SCOREREQUEST']._serialized_end=924
-  _globals['_PIECE']._serialized_start=927
-  _globals['_PIECE']._serialized_end=1374
-  _globals['_ELEMENT']._serialized_start=1376
-  _globals['_ELEMENT']._serialized_end=1431
-  _globals['_CHAINSTEP']._serialized_start=1433
-  _globals['_CHAINSTEP']._serialized_end=1509
-  _globals['_SHOT']._serialized_start=1511
-  _globals['_SHOT']._serialized_end=1589
-  _globals['_COMPOSERESULT']._serialized_start=1591
-  _globals['_COMPOSERESULT']._serialized_end=1708
-  _globals['_SCORERESULT']._serialized_start=1711
-  _globals['_SCORERESULT']._serialized_end=1856
-  _globals['_AUDIOCHUNK']._serialized_start=1858
-  _globals['_AUDIOCHUNK']._serialized_end=1984
-  _globals['_MAPPINGSERVICE']._serialized_start=1986
-  _globals['_MAPPINGSERVICE']._serialized_end=2111
+  _globals['_EMBEDREQUEST']._serialized_end=140
+  _globals['_EMBEDRESPONSE']._serialized_start=142
+  _globals['_EMBEDRESPONSE']._serialized_end=244
+  _globals['_EMBEDDING']._serialized_start=246
+  _globals['_EMBEDDING']._serialized_end=308
+  _globals['_FEELREQUEST']._serialized_start=310
+  _globals['_FEELREQUEST']._serialized_end=383
+  _globals['_FEELRESPONSE']._serialized_start=386
+  _globals['_FEELRESPONSE']._serialized_end=609
+  _globals['_ALIGNREQUEST']._serialized_start=611
+  _globals['_ALIGNREQUEST']._serialized_end=691
+  _globals['_ALIGNRESPONSE']._serialized_start=694
+  _globals['_ALIGNRESPONSE']._serialized_end=945
+  _globals['_ALIGNREASON']._serialized_start=947
+  _globals['_ALIGNREASON']._serialized_end=1001
+  _globals['_MUSICOPTIONS']._serialized_start=1004
+  _globals['_MUSICOPTIONS']._serialized_end=1311
+  _globals['_COMPOSEREQUEST']._serialized_start=1313
+  _globals['_COMPOSEREQUEST']._serialized_end=1383
+  _globals['_SCOREREQUEST']._serialized_start=1385
+  _globals['_SCOREREQUEST']._serialized_end=1502
+  _globals['_PIECE']._serialized_start=1505
+  _globals['_PIECE']._serialized_end=1952
+  _globals['_ELEMENT']._serialized_start=1954
+  _globals['_ELEMENT']._serialized_end=2009
+  _globals['_CHAINSTEP']._serialized_start=2011
+  _globals['_CHAINSTEP']._serialized_end=2087
+  _globals['_SHOT']._serialized_start=2089
+  _globals['_SHOT']._serialized_end=2167
+  _globals['_COMPOSERESULT']._serialized_start=2169
+  _globals['_COMPOSERESULT']._serialized_end=2286
+  _globals['_SCORERESULT']._serialized_start=2289
+  _globals['_SCORERESULT']._serialized_end=2434
+  _globals['_AUDIOCHUNK']._serialized_start=2436
+  _globals['_AUDIOCHUNK']._serialized_end=2562
+  _globals['_MAPPINGSERVICE']._serialized_start=2565
+  _globals['_MAPPINGSERVICE']._serialized_end=2746
 # @@protoc_insertion_point(module_scope)

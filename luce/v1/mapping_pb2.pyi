@@ -25,18 +25,26 @@ class EmbedRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TEXTS_FIELD_NUMBER: _builtins.int
+    MEDIA_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def texts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Texts to embed, 1..64 of them, each 1..8192 characters; what passes the model's length is cut and told in `truncated`."""
+
+    @_builtins.property
+    def media(self) -> _containers.RepeatedCompositeFieldContainer[_media_pb2.BlobRef]:
+        """Images and audio to embed, 0..16 uploads of the caller's; their vectors come after those of the texts. At least one
+        text or one medium is needed.
+        """
 
     def __init__(
         self,
         *,
         texts: _abc.Iterable[_builtins.str] | None = ...,
+        media: _abc.Iterable[_media_pb2.BlobRef] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["texts", b"texts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "texts", b"texts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -49,22 +57,28 @@ class EmbedResponse(_message.Message):
     EMBEDDINGS_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     TOKENS_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """Model that embedded, as "name:version"."""
+    """Model that embedded the texts, or where there are none the first medium, as "name:version"."""
     tokens: _builtins.int
     """Tokens read, over all texts."""
     @_builtins.property
     def embeddings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Embedding]: ...
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Every model that embedded, as "name:version"."""
+
     def __init__(
         self,
         *,
         embeddings: _abc.Iterable[Global___Embedding] | None = ...,
         model: _builtins.str = ...,
         tokens: _builtins.int = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["embeddings", b"embeddings", "model", b"model", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embeddings", b"embeddings", "model", b"model", "models", b"models", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -76,8 +90,11 @@ class Embedding(_message.Message):
 
     VALUES_FIELD_NUMBER: _builtins.int
     TRUNCATED_FIELD_NUMBER: _builtins.int
+    MEDIUM_FIELD_NUMBER: _builtins.int
     truncated: _builtins.bool
     """True where the text was longer than the model reads."""
+    medium: _builtins.str
+    """"text", "image" or "audio"."""
     @_builtins.property
     def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """L2-normalised; 384 numbers in the studio profile."""
@@ -87,10 +104,11 @@ class Embedding(_message.Message):
         *,
         values: _abc.Iterable[_builtins.float] | None = ...,
         truncated: _builtins.bool = ...,
+        medium: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["truncated", b"truncated", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["medium", b"medium", "truncated", b"truncated", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -103,10 +121,10 @@ class FeelRequest(_message.Message):
     MEDIA_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """UNIMPLEMENTED in this version."""
+    """1..8192 characters, of English words."""
     @_builtins.property
     def media(self) -> _media_pb2.BlobRef:
-        """Audio or MIDI; UNIMPLEMENTED for images."""
+        """An image, audio or MIDI."""
 
     def __init__(
         self,
@@ -131,13 +149,30 @@ class FeelResponse(_message.Message):
     EMOTION_FIELD_NUMBER: _builtins.int
     CURVE_FIELD_NUMBER: _builtins.int
     MEDIUM_FIELD_NUMBER: _builtins.int
+    VALENCE_UNCERTAINTY_FIELD_NUMBER: _builtins.int
+    AROUSAL_UNCERTAINTY_FIELD_NUMBER: _builtins.int
+    DOMINANCE_UNCERTAINTY_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
     medium: _builtins.str
-    """What was felt: "audio" or "midi"."""
+    """What was felt: "audio", "midi", "image" or "text"."""
+    valence_uncertainty: _builtins.float
+    """Standard deviation of the emotion; of media with a duration the mean over the curve. Dominance is not heard in music."""
+    arousal_uncertainty: _builtins.float
+    dominance_uncertainty: _builtins.float
     @_builtins.property
     def emotion(self) -> _emotion_pb2.Emotion: ...
     @_builtins.property
     def curve(self) -> _emotion_pb2.EmotionCurve:
         """For media with a duration."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What a reader should know of this answer, such as that the words do not look English."""
+
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Every model that was asked, as "name:version"."""
 
     def __init__(
         self,
@@ -145,14 +180,139 @@ class FeelResponse(_message.Message):
         emotion: _emotion_pb2.Emotion | None = ...,
         curve: _emotion_pb2.EmotionCurve | None = ...,
         medium: _builtins.str = ...,
+        valence_uncertainty: _builtins.float = ...,
+        arousal_uncertainty: _builtins.float = ...,
+        dominance_uncertainty: _builtins.float = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["curve", b"curve", "emotion", b"emotion"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["curve", b"curve", "emotion", b"emotion", "medium", b"medium"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arousal_uncertainty", b"arousal_uncertainty", "curve", b"curve", "dominance_uncertainty", b"dominance_uncertainty", "emotion", b"emotion", "medium", b"medium", "models", b"models", "notes", b"notes", "valence_uncertainty", b"valence_uncertainty"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FeelResponse: _TypeAlias = FeelResponse  # noqa: Y015
+
+@_typing.final
+class AlignRequest(_message.Message):
+    """How well an image and a piece of music fit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def image(self) -> _media_pb2.BlobRef:
+        """An image (jpeg, png, webp)."""
+
+    @_builtins.property
+    def audio(self) -> _media_pb2.BlobRef:
+        """A recording; MIDI has an emotion and no sound, so that its meaning is not compared."""
+
+    def __init__(
+        self,
+        *,
+        image: _media_pb2.BlobRef | None = ...,
+        audio: _media_pb2.BlobRef | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "image", b"image"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "image", b"image"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlignRequest: _TypeAlias = AlignRequest  # noqa: Y015
+
+@_typing.final
+class AlignResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EMOTION_FIELD_NUMBER: _builtins.int
+    SEMANTIC_FIELD_NUMBER: _builtins.int
+    OVERALL_FIELD_NUMBER: _builtins.int
+    IMAGE_EMOTION_FIELD_NUMBER: _builtins.int
+    MUSIC_EMOTION_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
+    HEARD_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    emotion: _builtins.float
+    """How near their emotions are, 0..1: 1 - distance / (2 sqrt 2) in the valence-arousal plane (S_mi of MESA-MIG)."""
+    semantic: _builtins.float
+    """How near their meanings are, 0..1: the share of unrelated pairs whose vectors are less alike; absent for MIDI."""
+    overall: _builtins.float
+    """Both together, 0..1; the emotion alone where there is no meaning."""
+    @_builtins.property
+    def image_emotion(self) -> _emotion_pb2.Emotion: ...
+    @_builtins.property
+    def music_emotion(self) -> _emotion_pb2.Emotion: ...
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlignReason]:
+        """Why, one for each axis; the one that keeps them apart most comes first."""
+
+    @_builtins.property
+    def seen(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the image shows, the likeliest first."""
+
+    @_builtins.property
+    def heard(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the music is like, the likeliest first."""
+
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Every model that was asked, as "name:version"."""
+
+    def __init__(
+        self,
+        *,
+        emotion: _builtins.float = ...,
+        semantic: _builtins.float | None = ...,
+        overall: _builtins.float = ...,
+        image_emotion: _emotion_pb2.Emotion | None = ...,
+        music_emotion: _emotion_pb2.Emotion | None = ...,
+        reasons: _abc.Iterable[Global___AlignReason] | None = ...,
+        seen: _abc.Iterable[_builtins.str] | None = ...,
+        heard: _abc.Iterable[_builtins.str] | None = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_semantic", b"_semantic", "image_emotion", b"image_emotion", "music_emotion", b"music_emotion", "semantic", b"semantic"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_semantic", b"_semantic", "emotion", b"emotion", "heard", b"heard", "image_emotion", b"image_emotion", "models", b"models", "music_emotion", b"music_emotion", "overall", b"overall", "reasons", b"reasons", "seen", b"seen", "semantic", b"semantic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__semantic: _TypeAlias = _typing.Literal["semantic"]  # noqa: Y015
+    _WhichOneofArgType__semantic: _TypeAlias = _typing.Literal["_semantic", b"_semantic"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__semantic) -> _WhichOneofReturnType__semantic | None: ...
+
+Global___AlignResponse: _TypeAlias = AlignResponse  # noqa: Y015
+
+@_typing.final
+class AlignReason(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AXIS_FIELD_NUMBER: _builtins.int
+    FIT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    axis: _builtins.str
+    """"valence", "arousal" or "meaning"."""
+    fit: _builtins.float
+    """How well they fit on this axis, 0..1."""
+    text: _builtins.str
+    """In one sentence."""
+    def __init__(
+        self,
+        *,
+        axis: _builtins.str = ...,
+        fit: _builtins.float = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["axis", b"axis", "fit", b"fit", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlignReason: _TypeAlias = AlignReason  # noqa: Y015
 
 @_typing.final
 class MusicOptions(_message.Message):

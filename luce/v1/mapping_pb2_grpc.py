@@ -45,6 +45,11 @@ class MappingServiceStub:
                 request_serializer=luce_dot_v1_dot_mapping__pb2.FeelRequest.SerializeToString,
                 response_deserializer=luce_dot_v1_dot_mapping__pb2.FeelResponse.FromString,
                 _registered_method=True)
+        self.Align = channel.unary_unary(
+                '/luce.v1.MappingService/Align',
+                request_serializer=luce_dot_v1_dot_mapping__pb2.AlignRequest.SerializeToString,
+                response_deserializer=luce_dot_v1_dot_mapping__pb2.AlignResponse.FromString,
+                _registered_method=True)
 
 
 class MappingServiceServicer:
@@ -52,7 +57,7 @@ class MappingServiceServicer:
     """
 
     def Embed(self, request, context):
-        """Text into the space that all media share.
+        """Texts, images and audio into the space that all media share.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -60,6 +65,13 @@ class MappingServiceServicer:
 
     def Feel(self, request, context):
         """Any medium into emotion.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Align(self, request, context):
+        """How well an image and a piece of music fit, and why.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -77,6 +89,11 @@ def add_MappingServiceServicer_to_server(servicer, server):
                     servicer.Feel,
                     request_deserializer=luce_dot_v1_dot_mapping__pb2.FeelRequest.FromString,
                     response_serializer=luce_dot_v1_dot_mapping__pb2.FeelResponse.SerializeToString,
+            ),
+            'Align': grpc.unary_unary_rpc_method_handler(
+                    servicer.Align,
+                    request_deserializer=luce_dot_v1_dot_mapping__pb2.AlignRequest.FromString,
+                    response_serializer=luce_dot_v1_dot_mapping__pb2.AlignResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +151,33 @@ class MappingService:
             '/luce.v1.MappingService/Feel',
             luce_dot_v1_dot_mapping__pb2.FeelRequest.SerializeToString,
             luce_dot_v1_dot_mapping__pb2.FeelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Align(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/luce.v1.MappingService/Align',
+            luce_dot_v1_dot_mapping__pb2.AlignRequest.SerializeToString,
+            luce_dot_v1_dot_mapping__pb2.AlignResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -34,9 +34,11 @@ class MappingServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> MappingServiceAsyncStub: ...
     Embed: _grpc.UnaryUnaryMultiCallable[_mapping_pb2.EmbedRequest, _mapping_pb2.EmbedResponse]
-    """Text into the space that all media share."""
+    """Texts, images and audio into the space that all media share."""
     Feel: _grpc.UnaryUnaryMultiCallable[_mapping_pb2.FeelRequest, _mapping_pb2.FeelResponse]
     """Any medium into emotion."""
+    Align: _grpc.UnaryUnaryMultiCallable[_mapping_pb2.AlignRequest, _mapping_pb2.AlignResponse]
+    """How well an image and a piece of music fit, and why."""
 
 @_typing.type_check_only
 class MappingServiceAsyncStub(MappingServiceStub):
@@ -44,9 +46,11 @@ class MappingServiceAsyncStub(MappingServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Embed: _aio.UnaryUnaryMultiCallable[_mapping_pb2.EmbedRequest, _mapping_pb2.EmbedResponse]  # type: ignore[assignment]
-    """Text into the space that all media share."""
+    """Texts, images and audio into the space that all media share."""
     Feel: _aio.UnaryUnaryMultiCallable[_mapping_pb2.FeelRequest, _mapping_pb2.FeelResponse]  # type: ignore[assignment]
     """Any medium into emotion."""
+    Align: _aio.UnaryUnaryMultiCallable[_mapping_pb2.AlignRequest, _mapping_pb2.AlignResponse]  # type: ignore[assignment]
+    """How well an image and a piece of music fit, and why."""
 
 class MappingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Media into vectors and feelings."""
@@ -57,7 +61,7 @@ class MappingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _mapping_pb2.EmbedRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_mapping_pb2.EmbedResponse, _abc.Awaitable[_mapping_pb2.EmbedResponse]]:
-        """Text into the space that all media share."""
+        """Texts, images and audio into the space that all media share."""
 
     @_abc_1.abstractmethod
     def Feel(
@@ -66,5 +70,13 @@ class MappingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_mapping_pb2.FeelResponse, _abc.Awaitable[_mapping_pb2.FeelResponse]]:
         """Any medium into emotion."""
+
+    @_abc_1.abstractmethod
+    def Align(
+        self,
+        request: _mapping_pb2.AlignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mapping_pb2.AlignResponse, _abc.Awaitable[_mapping_pb2.AlignResponse]]:
+        """How well an image and a piece of music fit, and why."""
 
 def add_MappingServiceServicer_to_server(servicer: MappingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
