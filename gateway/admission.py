@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from luce.errors import InvalidArgument
 from luce.server.music import limits as music
@@ -97,6 +97,7 @@ def check_paint(request: agents_pb2.PaintRequest, max_cost: int) -> None:
         raise InvalidArgument("there is nothing to paint from: give audio, a prompt, or both", field="audio")
     check_text("prompt", request.prompt, PROMPT_CHARACTERS)
     check_text("negative_prompt", options.negative_prompt, PROMPT_CHARACTERS)
+    check_agents(request.agents)
     if options.HasField("steps"):
         check_number("steps", options.steps, STEPS)
     if options.HasField("guidance_scale"):
@@ -136,6 +137,30 @@ def _check_animation(request: agents_pb2.PaintRequest) -> None:
         limit = " or ".join(ANIMATION_FORMATS)
         message = f"animation_format is {options.animation_format[:32]!r}; allowed is {limit}"
         raise InvalidArgument(message, field="animation_format", limit=limit)
+
+
+def check_agents(options: agents_pb2.AgentOptions) -> None:
+    """Raises `InvalidArgument` for an agent, mind or baseline that does not exist, or a baseline without agents."""
+    roles, minds = agents_pb2.AgentRole, agents_pb2.AgentMind
+    for role in options.without:
+        _check_value("without", roles, role)
+    for choice in options.minds:
+        _check_value("minds", roles, choice.role)
+        _check_value("minds", minds, choice.mind)
+    if options.mind:
+        _check_value("mind", minds, options.mind)
+    if options.baseline:
+        _check_value("baseline", agents_pb2.AgentBaseline, options.baseline)
+        if options.without:
+            raise InvalidArgument(
+                "without goes without a baseline, which has no agents", field="without", limit="empty"
+            )
+
+
+def _check_value(field: str, kind: Any, value: int) -> None:
+    if not value or value not in kind.values():
+        limit = ", ".join(name for name, number in kind.items() if number)
+        raise InvalidArgument(f"{field}: {value} is none of {limit}", field=field, limit=limit)
 
 
 def check_music(options: mapping_pb2.MusicOptions, seconds: float, max_cost: float) -> None:

@@ -260,6 +260,7 @@ class Gateway:
         admission.check_text("text", request.text, admission.PROMPT_CHARACTERS)
         if request.count:
             admission.check_number("count", request.count, admission.PICTURES)
+        admission.check_agents(request.agents)
         deadline = Deadline.current_or_after(self.settings.request_timeout_s)
         return await self._rpc.call(AGENTS_SERVICE, "Imagine", request, agents_pb2.ImagineResponse, deadline)
 

@@ -10,7 +10,19 @@ from starlette.exceptions import HTTPException
 from gateway import problems
 from gateway.auth import Keyring
 from gateway.core import Gateway
-from gateway.http import blobs, compositions, descriptions, embeddings, emotions, health, images, jobs, openapi, scores
+from gateway.http import (
+    blobs,
+    compositions,
+    descriptions,
+    embeddings,
+    emotions,
+    health,
+    images,
+    jobs,
+    openapi,
+    prompts,
+    scores,
+)
 from gateway.http.entry import Entry
 from luce._version import __version__
 from luce.errors import LuceError
@@ -34,6 +46,7 @@ def build(core: Gateway, lifecycle: Lifecycle, metrics: Metrics, keyring: Keyrin
         images.router,
         descriptions.router,
         emotions.router,
+        prompts.router,
         scores.router,
         compositions.router,
         jobs.router,

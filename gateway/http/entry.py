@@ -30,6 +30,7 @@ _TRANSFERS: Final = (
     "/v1/images/generations",
     "/v1/descriptions",
     "/v1/emotions",
+    "/v1/prompts",
     "/v1/scores",
     "/v1/compositions",
     "/v1/blobs",

@@ -19,6 +19,8 @@ _MODELS = (
     schemas.DescriptionForm,
     schemas.DescriptionRequest,
     schemas.EmotionForm,
+    schemas.PromptRequest,
+    schemas.PromptForm,
     schemas.EmotionRequest,
     schemas.EmbeddingsRequest,
     music_schemas.ScoreForm,

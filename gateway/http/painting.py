@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway import admission
 from gateway.http.receiving import unicode_text
-from gateway.http.schemas import ImageOptions
+from gateway.http.schemas import AgentOptions, ImageOptions
 from luce.errors import InvalidArgument
 from luce.v1 import agents_pb2
 
@@ -40,7 +40,24 @@ def paint_request(options: ImageOptions) -> agents_pb2.PaintRequest:
     for field, pixels in _sides(options).items():
         admission.check_side(field, pixels)
         setattr(request.options, field, pixels)
+    set_agents(request, options)
     return request
+
+
+def set_agents(request: agents_pb2.PaintRequest | agents_pb2.ImagineRequest, options: AgentOptions) -> None:
+    """Put the options of the agents into a message. Raises `InvalidArgument` for an agent that does not exist."""
+    roles = {name.removeprefix("AGENT_ROLE_").lower(): role for name, role in agents_pb2.AgentRole.items() if role}
+    without = options.without.split(",") if isinstance(options.without, str) else options.without
+    for name in filter(None, (name.strip() for name in without)):
+        if name not in roles:
+            limit = ", ".join(roles)
+            raise InvalidArgument(f"without: {name[:32]!r} is none of {limit}", field="without", limit=limit)
+        request.agents.without.append(roles[name])
+    if options.baseline is not None:
+        request.agents.baseline = agents_pb2.AgentBaseline.Value(f"AGENT_BASELINE_{options.baseline.upper()}")
+    if options.mind is not None:
+        request.agents.mind = agents_pb2.AgentMind.Value(f"AGENT_MIND_{options.mind.upper()}")
+    request.explain = options.explain
 
 
 def _sides(options: ImageOptions) -> dict[str, int]:

@@ -101,6 +101,7 @@ def _result(job: jobs_pb2.Job) -> dict[str, Any]:
         "animation": animation(paint.animation) | {"url": f"{job_url(job.id)}/result"}
         if paint.HasField("animation")
         else None,
+        "report": report(paint.report) if paint.HasField("report") else None,
     }
 
 
@@ -223,7 +224,49 @@ def blob(ref: media_pb2.BlobRef) -> dict[str, Any]:
 def prompt(message: agents_pb2.Prompt) -> dict[str, Any]:
     """A prompt, with the attributes that the agents chose (those that are set)."""
     attributes = {field.name: str(value) for field, value in message.attributes.ListFields()}
-    return {"text": message.text, "negative_text": message.negative_text, "attributes": attributes}
+    return {
+        "text": message.text,
+        "negative_text": message.negative_text,
+        "attributes": attributes,
+        "vocabulary": dict(message.vocabulary),
+        "emotion": emotion(message.emotion) if message.HasField("emotion") else None,
+    }
+
+
+def report(message: agents_pb2.AgentReport) -> dict[str, Any]:
+    """How prompts came to be."""
+    return {
+        "notes": [
+            {
+                "author": _plain(agents_pb2.AgentRole, note.author),
+                "mind": _plain(agents_pb2.AgentMind, note.mind),
+                "round": note.round,
+                "prompt": note.prompt,
+                "topic": note.topic,
+                "words": note.words,
+                "evidence": list(note.evidence),
+            }
+            for note in message.notes
+        ],
+        "findings": [
+            {
+                "kind": _plain(agents_pb2.FindingKind, finding.kind),
+                "severity": _plain(agents_pb2.FindingSeverity, finding.severity),
+                "attribute": finding.attribute,
+                "prompt": finding.prompt,
+                "message": finding.message,
+                "suggestion": finding.suggestion,
+                "outcome": _plain(agents_pb2.FindingOutcome, finding.outcome),
+            }
+            for finding in message.findings
+        ],
+    }
+
+
+def _plain(kind: Any, number: int) -> str:
+    """The plain name of an enum's value, "verb" of AGENT_ROLE_VERB; "unspecified" where it is unknown."""
+    prefix: str = kind.Name(0).removesuffix("UNSPECIFIED")
+    return str(kind.Name(number if number in kind.values() else 0)).removeprefix(prefix).lower()
 
 
 def emotion(point: emotion_pb2.Emotion) -> dict[str, float]:

@@ -48,7 +48,52 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-class ImageOptions(RequestBody):
+class AgentOptions(RequestBody):
+    """Which agents have a say, and what they think with. What is left out is as the server is set up."""
+
+    without: list[str] | str = Field(default="", examples=["verb,style"])
+    """Agents that keep silent: scene, verb, style, colour, composition, validator, prompt; a list, or with commas."""
+
+    baseline: Literal["caption_only", "single_agent"] | None = None
+    """In place of the agents, to compare with."""
+
+    mind: Literal["rules", "llm"] | None = None
+    """What the agents think with."""
+
+    explain: bool = False
+    """Tell how the prompts came to be: the agents' notes, and what the validator found."""
+
+
+class PromptOptions(AgentOptions):
+    """What prompts are to be imagined from, beside the music."""
+
+    text: str = Field(default="", json_schema_extra={"maxLength": admission.PROMPT_CHARACTERS})
+    """Your own words: the concept, which the music colours and never replaces."""
+
+    n: int | None = ranged(admission.PICTURES)
+    """How many prompts; 4 where it is left out."""
+
+    seed: int | None = ranged(admission.SEED)
+    """Same music, words and seed: same prompts (where the agents think by rules); 0 where it is left out."""
+
+
+class PromptRequest(PromptOptions):
+    """An uploaded piece of music, or words, or both, into prompts."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"audio_key": "upload-0f3b", "n": 4, "explain": True}]})
+
+    audio_key: str | None = Field(default=None, max_length=512)
+    """Key of music uploaded before (`POST /v1/blobs`)."""
+
+
+class PromptForm(PromptOptions):
+    """The same with the music itself, as `multipart/form-data`."""
+
+    audio: str | None = Field(default=None, json_schema_extra={"format": "binary"})
+    """The piece of music: wav, flac, mp3, ogg (vorbis, opus), m4a or MIDI."""
+
+
+class ImageOptions(AgentOptions):
     """How many pictures, and how they are painted. A field left out takes the model's default."""
 
     prompt: str = Field(default="", json_schema_extra={"maxLength": admission.PROMPT_CHARACTERS})
@@ -317,6 +362,47 @@ class Prompt(BaseModel):
     text: str
     negative_text: str
     attributes: dict[str, str]
+    vocabulary: dict[str, str]
+    emotion: Emotion | None
+
+
+class AgentNote(BaseModel):
+    """What an agent wrote: author, mind ("rules" or "llm"), round, which prompt from 1 (0: all), and why."""
+
+    author: str
+    mind: str
+    round: int
+    prompt: int
+    topic: str
+    words: str
+    evidence: list[str]
+
+
+class AgentFinding(BaseModel):
+    """One thing that the validator found, and what became of it ("kept", "repaired" or "dropped")."""
+
+    kind: str
+    severity: str
+    attribute: str
+    prompt: int
+    message: str
+    suggestion: str
+    outcome: str
+
+
+class AgentReport(BaseModel):
+    """How prompts came to be."""
+
+    notes: list[AgentNote]
+    findings: list[AgentFinding]
+
+
+class Prompts(BaseModel):
+    """What the agents made of music and words."""
+
+    prompts: list[Prompt]
+    music: Music | None
+    report: AgentReport | None
 
 
 class PictureMeasures(BaseModel):
@@ -367,6 +453,7 @@ class PaintResult(BaseModel):
     images: list[PaintedImage]
     music: Music | None
     animation: Animation | None
+    report: AgentReport | None
 
 
 class Element(BaseModel):

@@ -199,7 +199,14 @@ class SimpleAgents:
     async def Imagine(self, request: agents_pb2.ImagineRequest, context: object) -> agents_pb2.ImagineResponse:
         if request.text == "break":
             raise MalformedMedia("nothing to imagine", field="description", limit="a description")
-        return agents_pb2.ImagineResponse(prompts=[agents_pb2.Prompt(text=request.text)] * max(1, request.count))
+        prompt = agents_pb2.Prompt(text=request.text, vocabulary={"scene": "sea"})
+        answer = agents_pb2.ImagineResponse(prompts=[prompt] * max(1, request.count))
+        if request.explain:
+            silent = ", ".join(map(str, request.agents.without))
+            heard = request.description.summary.partition(" ")[0]
+            answer.report.notes.add(author=1, mind=1, round=1, words=f"without {silent}; heard {heard}")
+            answer.report.findings.add(kind=1, severity=1, outcome=2)
+        return answer
 
 
 @asynccontextmanager

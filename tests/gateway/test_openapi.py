@@ -34,6 +34,7 @@ async def test_every_route_is_declared_with_its_problems(doors: Doors) -> None:
         ("post", "/v1/images/generations"),
         ("post", "/v1/descriptions"),
         ("post", "/v1/emotions"),
+        ("post", "/v1/prompts"),
         ("post", "/v1/embeddings"),
         ("post", "/v1/scores"),
         ("post", "/v1/compositions"),
