@@ -9,10 +9,11 @@ TORCH_VERSION := 2.13.0
 # The stub of Triton's wheel was built before NumPy 2: its backends get a NumPy of their own (luce/server/local/triton.py).
 STUB_NUMPY := numpy==1.26.4
 SOURCES := luce gateway services backends export training loadtests tests examples
+TRIPLES := training/cache/chain_of_thought
 PROTOS := $(sort $(wildcard protos/luce/v1/*.proto))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train lock demo up down test test-all test-report lint format type proto proto-check docs bench clean
+.PHONY: help setup setup-train lock demo up down test test-all test-report lint format type proto proto-check docs bench evaluate-paint evaluate-score clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -85,6 +86,19 @@ docs: setup  ## Write docs/configuration.md again from the settings
 
 bench: setup  ## Measure the figures of docs/results.md again
 	$(BIN)/python -m loadtests.run
+
+evaluate-paint: setup-train  ## MESA-MIG's Table 1 (DATA=folder with emotify and vgmidi; without it the example songs)
+	$(BIN)/python -m training.evaluate.paint $(if $(DATA),--data $(DATA)) $(ARGUMENTS)
+
+evaluate-score: setup-train  ## Pictures to music as CoT-VTM measures it, with its ablations: DATA=folder of the data sets
+	@test -n "$(DATA)" || { echo "say where the data sets lie: make evaluate-score DATA=FOLDER"; exit 1; }
+	@test -e $(TRIPLES)/triples.jsonl || $(BIN)/python -m training.chain_of_thought.build --data $(DATA)
+	$(BIN)/python -m training.chain_of_thought.embed
+	@test -e $(TRIPLES)/pictures.npz || $(BIN)/python -m training.chain_of_thought.photographs --data $(DATA)
+	$(BIN)/python -m training.embed_diffusion.train --variant regression
+	$(BIN)/python -m training.embed_diffusion.train --variant unreasoned
+	$(BIN)/python -m training.evaluate.score
+	$(BIN)/python -m training.evaluate.score_music --data $(DATA)
 
 clean:  ## Remove what was built here (the virtual environment, the state of the stack)
 	rm -rf $(VENV) .luce node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
