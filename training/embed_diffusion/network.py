@@ -49,7 +49,7 @@ class Denoiser(nn.Module):
     Samples are standardised embeddings of music. Conditions of zeros mean none.
     """
 
-    def __init__(self, width: int = 320, hidden: int = 640, blocks: int = 3, condition: int = 192) -> None:
+    def __init__(self, width: int = 256, hidden: int = 512, blocks: int = 2, condition: int = 128) -> None:
         super().__init__()
         self.waves = torch.from_numpy(time_waves())
         self.time = nn.Sequential(nn.Linear(128, condition), nn.SiLU(), nn.Linear(condition, condition))

@@ -13,6 +13,7 @@ import argparse
 import copy
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from training.embed_diffusion.network import Denoiser
 from training.embed_diffusion.schedule import TRAIN_STEPS, kept_variance
 from training.latent_mapper.network import WIDTH, Mapper
 from training.latent_mapper.pairs import Batch, Pairs, load_pairs
-from training.latent_mapper.train import RUN as MAPPER_RUN
+from training.latent_mapper.served import served_mapper
 
 RUN = Path("training/runs/embed_diffusion")
 VARIANTS = ("full", "unreasoned", "regression")
@@ -61,16 +62,6 @@ class State:
     losses: list[float] = field(default_factory=list)
 
 
-def load_mapper() -> Mapper:
-    """The trained mapper. Raises SystemExit where there is none."""
-    found = load_checkpoint(MAPPER_RUN)
-    if found is None:
-        raise SystemExit("train the mapper first: python -m training.latent_mapper.train")
-    mapper = Mapper()
-    mapper.load_state_dict(found[0])
-    return mapper.eval().requires_grad_(False)
-
-
 def new_model(variant: str) -> nn.Module:
     """An untrained model of a variant."""
     return Mapper(2 * WIDTH) if variant == "regression" else Denoiser()
@@ -93,12 +84,12 @@ def resume(variant: str, pairs: Pairs | None, run: Path = RUN) -> State | None:
     return State(model, copy.deepcopy(model).eval(), mean, deviation)
 
 
-def train(state: State, variant: str, pairs: Pairs, mapper: Mapper, steps: int, seconds: float) -> None:
+def train(state: State, variant: str, pairs: Pairs, steps: int, seconds: float) -> None:
     """Go on to `steps` steps in all, or for `seconds`."""
     generator = torch.Generator().manual_seed(1000 + state.step)
     torch.manual_seed(state.step)
     optimiser = torch.optim.AdamW(state.model.parameters(), lr=RATE, weight_decay=0.02, betas=(0.9, 0.99))
-    kept = torch.from_numpy(kept_variance().astype(np.float32))
+    kept, mapper = torch.from_numpy(kept_variance().astype(np.float32)), served_mapper()
     started = time.monotonic()
     state.model.train()
     while state.step < steps and time.monotonic() - started < seconds:
@@ -115,9 +106,10 @@ def train(state: State, variant: str, pairs: Pairs, mapper: Mapper, steps: int, 
             for slow, fast in zip(state.average.parameters(), state.model.parameters(), strict=True):
                 slow.lerp_(fast, 1.0 - decay)
         if state.step % 100 == 0:
-            state.losses.append(round(float(loss), 5))
+            state.losses.append(round(float(loss.detach()), 5))
             print(
-                f"{variant} {state.step}/{steps} loss {float(loss):.4f} {time.monotonic() - started:.0f} s", flush=True
+                f"{variant} {state.step}/{steps} loss {float(loss.detach()):.4f} {time.monotonic() - started:.0f} s",
+                flush=True,
             )
 
 
@@ -127,7 +119,14 @@ def learning_rate(step: int, steps: int) -> float:
     return RATE * warm * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / steps))))
 
 
-def _loss(state: State, variant: str, batch: Batch, mapper: Mapper, kept: Tensor, generator: torch.Generator) -> Tensor:
+def _loss(
+    state: State,
+    variant: str,
+    batch: Batch,
+    mapper: Callable[[Tensor], Tensor],
+    kept: Tensor,
+    generator: torch.Generator,
+) -> Tensor:
     count = len(batch.visual)
     clean = (batch.music - state.mean) / state.deviation
     taught = torch.rand(count, 1, generator=generator) < TEACHER_SHARE
@@ -169,7 +168,7 @@ def main() -> None:
     state = resume(given.variant, pairs)
     if state is None:
         raise AssertionError("rows were given")
-    train(state, given.variant, pairs, load_mapper(), given.steps, given.seconds)
+    train(state, given.variant, pairs, given.steps, given.seconds)
     save(state, given.variant)
 
 

@@ -1,7 +1,7 @@
 """From pictures to music as CoT-VTM measures it: its table, its ablations, and the time of the mapping.
 
-Run ``python -m training.evaluate.score`` after the trainings of ``training.latent_mapper`` and of all three variants of
-``training.embed_diffusion`` (``make evaluate-score DATA=FOLDER`` does all of it). What is served runs on a real Triton.
+Run ``python -m training.evaluate.score`` after the trainings of the two ablations of ``training.embed_diffusion``
+(``make evaluate-score DATA=FOLDER`` does all of it). What is served runs on a real Triton.
 The rows are descriptions, captions and photographs that no model was trained on. Writes
 ``model_repository/embed_diffusion/metrics.json``.
 """
@@ -27,11 +27,12 @@ from luce.server.chain import MusicMapper
 from luce.server.inference import InferenceClient
 from training.chain_of_thought.embed import Sentences
 from training.embed_diffusion.export import STEPS, export
-from training.embed_diffusion.train import load_mapper, resume
+from training.embed_diffusion.train import resume
 from training.evaluate.score_measures import EmotionProbe, Judge, Row, Vectors, genre_phrases
 from training.evaluate.serving import REPOSITORY, serving
 from training.latent_mapper.network import WIDTH
 from training.latent_mapper.pairs import Pairs, load_pairs
+from training.latent_mapper.served import served_mapper
 from training.latent_mapper.train import visual_of
 
 METRICS = REPOSITORY / "embed_diffusion" / "metrics.json"
@@ -134,7 +135,7 @@ def _regression(held_out: Pairs) -> Vectors:
         raise SystemExit("train the ablation first: python -m training.embed_diffusion.train --variant regression")
     visual = visual_of(held_out)
     with torch.no_grad():
-        both = torch.cat([visual, load_mapper()(visual)], 1)
+        both = torch.cat([visual, served_mapper()(visual)], 1)
         music = state.average(both) * WIDTH**0.5 * state.deviation + state.mean
     return torch.nn.functional.normalize(music).numpy()[None]
 

@@ -16,11 +16,9 @@ import onnx
 import torch
 from torch.nn import functional
 
-from training.checkpoints import save_checkpoint
 from training.latent_mapper.network import Mapper, graph
 from training.latent_mapper.pairs import Pairs, load_pairs
 
-RUN = Path("training/runs/latent_mapper")
 TARGET = Path("model_repository/latent_mapper")
 BATCH = 256
 RATE = 5e-4
@@ -92,7 +90,6 @@ def main() -> None:
     pairs, held_out = load_pairs()
     model, history = train(pairs, held_out, given.steps)
     found = {"train_rows": len(pairs), "held_out": measure(model, held_out), "looks": len(history)}
-    save_checkpoint(RUN, dict(model.state_dict()), found)
     (TARGET / "1").mkdir(parents=True, exist_ok=True)
     onnx.save(graph(model), str(TARGET / "1" / "model.onnx"))
     (TARGET / "metrics.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
