@@ -19,9 +19,21 @@ from luce._version import __version__
 if TYPE_CHECKING:
     from luce._client import AsyncClient, Client
     from luce._config import DEFAULT_LIMITS, DEFAULT_RETRY, DEFAULT_TIMEOUT, Limits, Retry, Timeout
-    from luce._events import ImagePainted, JobEvent, MusicHeard, Preview, Progress, PromptWritten, StateChanged
+    from luce._events import (
+        AudioChunk,
+        ChainTold,
+        ImagePainted,
+        JobEvent,
+        MusicHeard,
+        PieceWritten,
+        Preview,
+        Progress,
+        PromptWritten,
+        StateChanged,
+    )
     from luce._handles import AsyncJobHandle, AsyncJobs, JobHandle, Jobs
-    from luce._requests import AgentOptions, PaintOptions
+    from luce._music_types import ChainStep, Composition, Element, Piece, Shot, WrittenMusic, WrittenPiece
+    from luce._requests import AgentOptions, MusicOptions, PaintOptions
     from luce._types import (
         AgentFinding,
         AgentNote,
@@ -68,16 +80,20 @@ _HOMES = {
     "luce._client": ("AsyncClient", "Client"),
     "luce._config": ("DEFAULT_LIMITS", "DEFAULT_RETRY", "DEFAULT_TIMEOUT", "Limits", "Retry", "Timeout"),
     "luce._events": (
+        "AudioChunk",
+        "ChainTold",
         "ImagePainted",
         "JobEvent",
         "MusicHeard",
+        "PieceWritten",
         "Preview",
         "Progress",
         "PromptWritten",
         "StateChanged",
     ),
     "luce._handles": ("AsyncJobHandle", "AsyncJobs", "JobHandle", "Jobs"),
-    "luce._requests": ("AgentOptions", "PaintOptions"),
+    "luce._music_types": ("ChainStep", "Composition", "Element", "Piece", "Shot", "WrittenMusic", "WrittenPiece"),
+    "luce._requests": ("AgentOptions", "MusicOptions", "PaintOptions"),
     "luce._types": (
         "AgentFinding",
         "AgentNote",
@@ -137,11 +153,16 @@ __all__ = [
     "AsyncClient",
     "AsyncJobHandle",
     "AsyncJobs",
+    "AudioChunk",
     "Blob",
     "Cancelled",
+    "ChainStep",
+    "ChainTold",
     "Client",
+    "Composition",
     "DeadlineExceeded",
     "Descriptor",
+    "Element",
     "Embeddings",
     "Emotion",
     "EmotionPoint",
@@ -163,6 +184,7 @@ __all__ = [
     "MalformedMedia",
     "MusicDescription",
     "MusicHeard",
+    "MusicOptions",
     "MusicPart",
     "MusicTag",
     "NotFound",
@@ -173,6 +195,8 @@ __all__ = [
     "PermissionDenied",
     "Picture",
     "PictureMeasures",
+    "Piece",
+    "PieceWritten",
     "Preview",
     "Progress",
     "Prompt",
@@ -181,12 +205,15 @@ __all__ = [
     "ResourceExhausted",
     "Retry",
     "ServiceError",
+    "Shot",
     "StateChanged",
     "Timeout",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
     "UnsupportedMediaType",
+    "WrittenMusic",
+    "WrittenPiece",
     "__version__",
 ]
 

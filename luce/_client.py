@@ -13,7 +13,8 @@ from luce._core import Core
 from luce._events import JobEvent
 from luce._handles import AsyncJobHandle, AsyncJobs, JobHandle, Jobs
 from luce._media import Source
-from luce._requests import AgentOptions, PaintOptions
+from luce._music_types import Composition
+from luce._requests import AgentOptions, MusicOptions, PaintOptions
 from luce._sync import SyncTransport
 from luce._types import Blob, Embeddings, Feeling, Imagined, MusicDescription, Painting
 
@@ -179,6 +180,72 @@ class Client(_Base[SyncTransport]):
         """
         return self._transport.run(self._core.imagine(music, text, n, seed, timeout, options))
 
+    def compose(
+        self,
+        text: str,
+        *,
+        timeout: float | None = None,
+        on_event: Callable[[JobEvent], object] | None = None,
+        **options: Unpack[MusicOptions],
+    ) -> Composition:
+        """Write music that feels like a text, and wait for it.
+
+        An interrupt (Ctrl-C), the timeout, and an error in `on_event` cancel the job.
+
+        Args:
+            text: A story, a poem, a few words: 1..16000 characters.
+            timeout: Seconds for all of it; left out: `Timeout.job`.
+            on_event: Called with each event while it happens.
+            options: See `MusicOptions`: seconds, seed, n, candidates, instruments, key, time_signature, tempo_bpm,
+                audio_format, emotion, stream, idempotency_key.
+        """
+        submission = self._core.submit_compose(text, timeout, options)
+        return self._transport.run(self._core.write_music(submission, timeout), on_event)
+
+    def submit_compose(self, text: str, *, timeout: float | None = None, **options: Unpack[MusicOptions]) -> JobHandle:
+        """Hand in a text without waiting for its music (`JobHandle.composition`); arguments as for `compose`."""
+        job = self._transport.run(self._core.submit_compose(text, timeout, options))
+        return JobHandle(job, self._core, self._transport)
+
+    def score(
+        self,
+        media: Source,
+        *,
+        accents: bool = False,
+        mux: bool = False,
+        timeout: float | None = None,
+        on_event: Callable[[JobEvent], object] | None = None,
+        **options: Unpack[MusicOptions],
+    ) -> Composition:
+        """Write music that fits a picture or a video, and wait for it.
+
+        An interrupt (Ctrl-C), the timeout, and an error in `on_event` cancel the job.
+
+        Args:
+            media: A path, bytes, or a file opened for bytes: an image (jpeg, png, webp), or a video (mp4, mov, webm,
+                mkv).
+            accents: Of a video: stress the notes at its cuts.
+            mux: Of a video: write it once more with its music, as the piece's file "video".
+            timeout: Seconds for all of it; left out: `Timeout.job`.
+            on_event: Called with each event while it happens.
+            options: See `MusicOptions`.
+        """
+        submission = self._core.submit_score(media, accents, mux, timeout, options)
+        return self._transport.run(self._core.write_music(submission, timeout), on_event)
+
+    def submit_score(
+        self,
+        media: Source,
+        *,
+        accents: bool = False,
+        mux: bool = False,
+        timeout: float | None = None,
+        **options: Unpack[MusicOptions],
+    ) -> JobHandle:
+        """Hand in a picture or a video without waiting for its music (`JobHandle.composition`); as for `score`."""
+        job = self._transport.run(self._core.submit_score(media, accents, mux, timeout, options))
+        return JobHandle(job, self._core, self._transport)
+
     def feel(self, media: Source, *, timeout: float | None = None) -> Feeling:
         """How a piece of music feels, as a whole and as it goes on; `Unimplemented` for other media.
 
@@ -278,6 +345,52 @@ class AsyncClient(_Base[AsyncTransport]):
     ) -> Imagined:
         """See `Client.imagine`."""
         return await self._transport.run(self._core.imagine(music, text, n, seed, timeout, options))
+
+    async def compose(
+        self,
+        text: str,
+        *,
+        timeout: float | None = None,
+        on_event: Callable[[JobEvent], object] | None = None,
+        **options: Unpack[MusicOptions],
+    ) -> Composition:
+        """See `Client.compose`; `on_event` may be a coroutine function."""
+        submission = self._core.submit_compose(text, timeout, options)
+        return await self._transport.run(self._core.write_music(submission, timeout), on_event)
+
+    async def submit_compose(
+        self, text: str, *, timeout: float | None = None, **options: Unpack[MusicOptions]
+    ) -> AsyncJobHandle:
+        """See `Client.submit_compose`."""
+        job = await self._transport.run(self._core.submit_compose(text, timeout, options))
+        return AsyncJobHandle(job, self._core, self._transport)
+
+    async def score(
+        self,
+        media: Source,
+        *,
+        accents: bool = False,
+        mux: bool = False,
+        timeout: float | None = None,
+        on_event: Callable[[JobEvent], object] | None = None,
+        **options: Unpack[MusicOptions],
+    ) -> Composition:
+        """See `Client.score`; `on_event` may be a coroutine function."""
+        submission = self._core.submit_score(media, accents, mux, timeout, options)
+        return await self._transport.run(self._core.write_music(submission, timeout), on_event)
+
+    async def submit_score(
+        self,
+        media: Source,
+        *,
+        accents: bool = False,
+        mux: bool = False,
+        timeout: float | None = None,
+        **options: Unpack[MusicOptions],
+    ) -> AsyncJobHandle:
+        """See `Client.submit_score`."""
+        job = await self._transport.run(self._core.submit_score(media, accents, mux, timeout, options))
+        return AsyncJobHandle(job, self._core, self._transport)
 
     async def feel(self, media: Source, *, timeout: float | None = None) -> Feeling:
         """See `Client.feel`."""

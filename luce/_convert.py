@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from luce import _events as events
+from luce import _music_types as written
 from luce import _types as types
 from luce._wire import from_problem
 from luce.emotion import Emotion
@@ -248,6 +249,47 @@ def film(message: agents_pb2.Animation) -> types.Film:
     )
 
 
+def piece(message: mapping_pb2.Piece) -> written.Piece:
+    """A written piece, by reference."""
+    return written.Piece(
+        files={part: blob(getattr(message, part)) for part in written.PARTS if message.HasField(part)},
+        duration_s=message.duration_s,
+        seed=message.seed,
+        asked=emotion(message.asked),
+        obtained=emotion(message.obtained),
+        curve=curve(message.obtained_curve),
+        key=message.key or None,
+        time_signature=message.time_signature or None,
+        tempo_bpm=message.tempo_bpm,
+        instruments=tuple(message.instruments),
+        candidate=message.candidate,
+        candidates=message.candidates,
+        loudness_lufs=message.loudness_lufs,
+        notes=message.notes,
+    )
+
+
+def chain_step(message: mapping_pb2.ChainStep) -> written.ChainStep:
+    """One step from what was seen or read to the music."""
+    elements = (written.Element(one.name, tuple(one.values), one.reason) for one in message.elements)
+    return written.ChainStep(message.stage, message.text, tuple(elements))
+
+
+def written_music(message: jobs_pb2.Job.Result) -> written.WrittenMusic | None:
+    """What a job wrote; None of a job that writes no music, or has not succeeded."""
+    kind = message.WhichOneof("value")
+    if kind not in ("compose", "score"):
+        return None
+    result: mapping_pb2.ComposeResult | mapping_pb2.ScoreResult = getattr(message, kind)
+    shots = (written.Shot(shot.start_s, shot.duration_s, emotion(shot.emotion)) for shot in message.score.shots)
+    return written.WrittenMusic(
+        pieces=tuple(piece(one) for one in result.pieces),
+        emotion=emotion(result.emotion),
+        chain=tuple(chain_step(step) for step in result.chain),
+        shots=tuple(shots),
+    )
+
+
 def job(message: jobs_pb2.Job) -> types.Job:
     """A job's record."""
     timings: dict[str, float] = {}
@@ -277,6 +319,7 @@ def job(message: jobs_pb2.Job) -> types.Job:
         owner=message.owner,
         film=film(paint.animation) if paint.HasField("animation") else None,
         report=report(paint.report) if paint.HasField("report") else None,
+        written=written_music(message.result),
     )
 
 
@@ -321,6 +364,23 @@ def _partial(message: jobs_pb2.JobEvent.Partial, sequence: int, job_id: str, at:
             return events.PromptWritten(sequence=sequence, job_id=job_id, at=at, prompt=prompt(message.prompt))
         case "image":
             return events.ImagePainted(sequence=sequence, job_id=job_id, at=at, picture=picture(message.image))
+        case "audio":
+            chunk = message.audio
+            return events.AudioChunk(
+                sequence=sequence,
+                job_id=job_id,
+                at=at,
+                piece=chunk.piece,
+                index=chunk.index,
+                start_s=chunk.start_s,
+                duration_s=chunk.duration_s,
+                audio=blob(chunk.audio),
+                last=chunk.last,
+            )
+        case "chain":
+            return events.ChainTold(sequence=sequence, job_id=job_id, at=at, step=chain_step(message.chain))
+        case "piece":
+            return events.PieceWritten(sequence=sequence, job_id=job_id, at=at, piece=piece(message.piece))
         case _:
             return events.JobEvent(sequence=sequence, job_id=job_id, at=at)
 

@@ -7,7 +7,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from google.protobuf.message import Message
@@ -18,7 +18,16 @@ from luce._commands import Operation
 from luce._config import DEFAULT_LIMITS, DEFAULT_RETRY, DEFAULT_TIMEOUT, Limits, Retry, Timeout
 from luce._events import StateChanged
 from luce._media import Source, Upload
-from luce._requests import AgentOptions, PaintOptions, embed_request, imagine_request, paint_request
+from luce._music_types import Composition, WrittenPiece
+from luce._requests import (
+    AgentOptions,
+    MusicOptions,
+    PaintOptions,
+    embed_request,
+    imagine_request,
+    music_options,
+    paint_request,
+)
 from luce._types import (
     Animation,
     Blob,
@@ -256,6 +265,61 @@ class Core:
         except LuceError:
             # It may have ended meanwhile, or the server is gone; the reason for giving up matters more.
             return
+
+    # Writing music.
+
+    def submit_music(
+        self, task: jobs_pb2.Task, media: Source | None, timeout: float | None, key: str
+    ) -> Operation[Job]:
+        """Send the medium, where there is one, and hand in the work."""
+        budget = self.timeout.job if timeout is None else timeout
+        deadline = self.deadline(budget)
+        if media is not None:
+            blob = yield from self.upload(media, field="media", timeout=min(budget, self.timeout.upload))
+            task.score.media.CopyFrom(convert.blob_to_wire(blob))
+        return (yield from self.submit(task, key, self._remaining(deadline, "the upload")))
+
+    def submit_compose(self, text: str, timeout: float | None, options: MusicOptions) -> Operation[Job]:
+        """Hand in words to be composed."""
+        task = jobs_pb2.Task(compose=mapping_pb2.ComposeRequest(text=text, options=music_options(options)))
+        return (yield from self.submit_music(task, None, timeout, options.get("idempotency_key") or ""))
+
+    def submit_score(
+        self, media: Source, accents: bool, mux: bool, timeout: float | None, options: MusicOptions
+    ) -> Operation[Job]:
+        """Send a picture or a video, and hand it in to be scored."""
+        request = mapping_pb2.ScoreRequest(options=music_options(options), accents=accents, mux=mux)
+        task = jobs_pb2.Task(score=request)
+        return (yield from self.submit_music(task, media, timeout, options.get("idempotency_key") or ""))
+
+    def write_music(self, submission: Operation[Job], timeout: float | None) -> Operation[Composition]:
+        """Hand in work that writes music, and wait for it."""
+        deadline = self.deadline(self.timeout.job if timeout is None else timeout)
+        job = yield from submission
+        job = yield from self._own(job.id, deadline)
+        return (yield from self.composition(job))
+
+    def composed(self, job_id: str, timeout: float | None) -> Operation[Composition]:
+        """Follow a job to its end, emitting its events, and read the music that it wrote."""
+        job = yield from self.watch(job_id, 0, timeout)
+        return (yield from self.composition(job))
+
+    def composition(self, job: Job) -> Operation[Composition]:
+        """What a finished job wrote, with the bytes of every file."""
+        _check_success(job)
+        if job.written is None:
+            raise FailedPrecondition(f"job {job.id} is of kind {job.kind}: it wrote no music")
+        pieces = []
+        for piece in job.written.pieces:
+            data = {}
+            for part, blob in piece.files.items():
+                data[part] = yield from self.download(blob)
+            told = {field.name: getattr(piece, field.name) for field in fields(piece)}
+            pieces.append(WrittenPiece(**told, data=data))
+        written = job.written
+        return Composition(
+            pieces=tuple(pieces), emotion=written.emotion, chain=written.chain, shots=written.shots, job=job
+        )
 
     # Media and single calls.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from luce._music_types import ChainStep, Piece
 from luce._types import Blob, Job, MusicDescription, Picture, Prompt
 
 
@@ -97,3 +98,48 @@ class ImagePainted(JobEvent):
     """
 
     picture: Picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioChunk(JobEvent):
+    """A stretch of sound, told while the rest is being composed.
+
+    It is a sketch: the finished piece has its loudness set as a whole, and may be another candidate.
+
+    Attributes:
+        piece: Which piece, from 0.
+        index: Which chunk of it, from 0; their samples join without a gap.
+        start_s: Seconds from the start of the piece.
+        duration_s: Seconds.
+        audio: A WAV file, by reference; it is kept for an hour.
+        last: Whether it is the piece's last one.
+    """
+
+    piece: int
+    index: int
+    start_s: float
+    duration_s: float
+    audio: Blob
+    last: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainTold(JobEvent):
+    """One step from what was seen or read to the music.
+
+    Attributes:
+        step: The step.
+    """
+
+    step: ChainStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PieceWritten(JobEvent):
+    """One piece is done.
+
+    Attributes:
+        piece: The piece, its files by reference.
+    """
+
+    piece: Piece

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from luce._async import AsyncTransport
 from luce._core import Core
 from luce._events import JobEvent
+from luce._music_types import Composition
 from luce._sync import SyncTransport
 from luce._types import Job, JobState, Painting
 
@@ -48,6 +49,12 @@ class JobHandle:
     def result(self, timeout: float | None = None, *, on_event: Callable[[JobEvent], object] | None = None) -> Painting:
         """Wait for what the job makes. Raises the job's error where it failed, `Cancelled` where it was cancelled."""
         return self._transport.run(self._core.result(self.id, timeout), on_event)
+
+    def composition(
+        self, timeout: float | None = None, *, on_event: Callable[[JobEvent], object] | None = None
+    ) -> Composition:
+        """Wait for the music that the job writes. Raises as `result`; `FailedPrecondition` where it writes none."""
+        return self._transport.run(self._core.composed(self.id, timeout), on_event)
 
     def cancel(self) -> Job:
         """Cancel it; asked again, the same answer. `FailedPrecondition` where it has ended otherwise."""
@@ -119,6 +126,12 @@ class AsyncJobHandle:
     ) -> Painting:
         """See `JobHandle.result`."""
         return await self._transport.run(self._core.result(self.id, timeout), on_event)
+
+    async def composition(
+        self, timeout: float | None = None, *, on_event: Callable[[JobEvent], object] | None = None
+    ) -> Composition:
+        """See `JobHandle.composition`."""
+        return await self._transport.run(self._core.composed(self.id, timeout), on_event)
 
     async def cancel(self) -> Job:
         """See `JobHandle.cancel`."""

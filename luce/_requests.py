@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypedDict
 
+from luce.emotion import Emotion
 from luce.errors import InvalidArgument
-from luce.v1 import agents_pb2, mapping_pb2
+from luce.v1 import agents_pb2, emotion_pb2, mapping_pb2
 
 
 class AgentOptions(TypedDict, total=False):
@@ -56,6 +57,83 @@ class PaintOptions(AgentOptions, total=False):
     frames: int | None
     animation_format: str
     idempotency_key: str | None
+
+
+class MusicOptions(TypedDict, total=False):
+    """How music is to be written and sounded. What is left out is chosen by the server.
+
+    Attributes:
+        seconds: Length, 5..180; not for a video, whose own length it is.
+        seed: Seed of the first piece, any 64-bit value; piece i takes seed + i. Left out: drawn by the server.
+        n: How many pieces, 1..4.
+        candidates: So many are written of each, 1..8; the one is kept whose notes feel nearest.
+        instruments: Names, such as "piano", at most 8.
+        key: Such as "C major" or "F# minor".
+        time_signature: "4/4", "3/4" or "6/8".
+        tempo_bpm: Quarter notes a minute, 40..220.
+        audio_format: "wav", "flac", "ogg" or "mp3".
+        emotion: How it should feel, instead of what is read or seen.
+        stream: Tell sound in chunks (`AudioChunk`) while it is composed.
+        idempotency_key: Same key, same request: the same job. Left out: drawn, so that retries are safe.
+    """
+
+    seconds: float | None
+    seed: int | None
+    n: int | None
+    candidates: int | None
+    instruments: Sequence[str]
+    key: str | None
+    time_signature: str | None
+    tempo_bpm: float | None
+    audio_format: str | None
+    emotion: Emotion | None
+    stream: bool
+    idempotency_key: str | None
+
+
+def music_options(options: MusicOptions) -> mapping_pb2.MusicOptions:
+    """Options of written music. Ranges are the server's to check; only what cannot be sent fails here.
+
+    Raises:
+        InvalidArgument: A value that the message cannot hold, such as a negative seed.
+        TypeError: An option that does not exist.
+    """
+    unknown = set(options) - MusicOptions.__optional_keys__
+    if unknown:
+        raise TypeError(f"unknown music options: {', '.join(sorted(unknown))}")
+    message = mapping_pb2.MusicOptions()
+    # The bare message marks presence even where every option takes its default.
+    message.SetInParent()
+    names = options.get("instruments") or ()
+    if isinstance(names, str):
+        raise InvalidArgument("instruments must be a list of names, not one string", field="instruments")
+    message.instruments.extend(names)
+    felt = options.get("emotion")
+    if felt is not None:
+        asked = emotion_pb2.Emotion(valence=felt.valence, arousal=felt.arousal, dominance=felt.dominance)
+        message.emotion.CopyFrom(asked)
+    for name in _MUSIC:
+        value = options.get(name)
+        if value is None:
+            continue
+        try:
+            setattr(message, name, value)
+        except (ValueError, TypeError) as error:
+            raise InvalidArgument(f"{name}: {error}", field=name) from error
+    return message
+
+
+_MUSIC: Final = (
+    "seconds",
+    "seed",
+    "n",
+    "candidates",
+    "key",
+    "time_signature",
+    "tempo_bpm",
+    "audio_format",
+    "stream",
+)
 
 
 def parse_size(size: tuple[int, int] | str) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from os import PathLike
 from pathlib import Path
 
+from luce._music_types import WrittenMusic
 from luce.emotion import Emotion
 from luce.errors import LuceError
 
@@ -399,7 +400,7 @@ class Job:
 
     Attributes:
         id: Opaque id.
-        kind: "paint" or "describe".
+        kind: "paint", "describe", "compose" or "score".
         state: Where it is in its life.
         position: Jobs ahead of it while queued; 0: next.
         stage: Of the running stage.
@@ -415,6 +416,7 @@ class Job:
         error: Why it failed; None unless it did.
         pictures: What was painted; empty until it succeeded, and where nothing was to be painted.
         music: What was heard; None without audio and until it succeeded.
+        written: The music that was written; None until it succeeded, and where none was to be written.
         owner: Name of the API key; "anonymous" without one.
         film: The animation; None where none was asked for and until it succeeded.
         report: How the prompts came to be; None unless it was asked for.
@@ -440,6 +442,7 @@ class Job:
     owner: str
     film: Film | None = None
     report: AgentReport | None = field(default=None, repr=False)
+    written: WrittenMusic | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

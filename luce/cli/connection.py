@@ -33,14 +33,14 @@ def _positive(text: str) -> float:
     return value
 
 
-def require_file(song: str) -> None:
-    """See that there is a song before a server is looked for.
+def require_file(path: str, field: str = "SONG") -> None:
+    """See that there is a file before a server is looked for.
 
     Raises:
         InvalidArgument: There is none.
     """
-    if not Path(song).is_file():
-        raise InvalidArgument(f"SONG: there is no file {song}", field="SONG")
+    if not Path(path).is_file():
+        raise InvalidArgument(f"{field}: there is no file {path}", field=field)
 
 
 def client_for(arguments: argparse.Namespace, address: str) -> AsyncClient:

@@ -18,6 +18,8 @@ EPILOG: Final = """\
 examples:
   luce paint song.ogg -o picture.png     paint a song; starts a stack for it where none runs
   luce imagine song.ogg --explain        the prompts alone, and how the agents came to them
+  luce score photo.jpg -o music.wav      music for a picture or a video
+  luce compose "a story" -o piece.mid    music for words
   luce up --detach                       start the stack, and keep it warm
   luce describe song.ogg --plot song.png what a piece of music says of itself, drawn
   luce feel *.mp3 --json                 valence and arousal, one JSON object a line
@@ -30,11 +32,11 @@ exit codes:
 
 def make_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from luce.cli import describe, embed, feel, imagine, jobs, paint, stack
+    from luce.cli import compose, describe, embed, feel, imagine, jobs, paint, score, stack
 
     parser = argparse.ArgumentParser(
         prog="luce",
-        description="Pictures from music.",
+        description="Pictures from music, music from pictures, videos and words.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -42,6 +44,8 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     paint.add_parser(commands)
     imagine.add_parser(commands)
+    score.add_parser(commands)
+    compose.add_parser(commands)
     describe.add_parser(commands)
     feel.add_parser(commands)
     embed.add_parser(commands)

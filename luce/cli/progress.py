@@ -8,7 +8,16 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from luce._events import ImagePainted, JobEvent, MusicHeard, Progress, PromptWritten, StateChanged
+from luce._events import (
+    ChainTold,
+    ImagePainted,
+    JobEvent,
+    MusicHeard,
+    PieceWritten,
+    Progress,
+    PromptWritten,
+    StateChanged,
+)
 from luce._types import JobState, MusicDescription
 from luce.cli.output import say
 
@@ -58,6 +67,10 @@ def _news(event: JobEvent) -> str | None:
             return f"imagines {prompt.text}"
         case ImagePainted(picture=picture):
             return f"painted {picture.width}x{picture.height}, seed {picture.seed}"
+        case ChainTold(step=step) if step.stage in ("seen", "read", "composed"):
+            return f"{step.stage}: {step.text}"
+        case PieceWritten(piece=piece):
+            return f"wrote {piece.duration_s:.0f} s in {piece.key}, {piece.notes} notes, seed {piece.seed}"
         case _:
             return None
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from luce._music_types import Composition
 from luce._types import (
     AgentReport,
     Descriptor,
@@ -99,6 +100,57 @@ def _descriptor(value: Descriptor) -> dict[str, Any]:
         "source": value.source,
         "texts": list(value.texts) if any(value.texts) else None,
         "text_source": value.text_source,
+    }
+
+
+def composition(value: Composition, *, source: str, files: Sequence[dict[str, Any]], wall_s: float) -> dict[str, Any]:
+    """What a compose or a score job wrote, and where its files were written."""
+    return {
+        "source": source,
+        "seed": value.seed,
+        "emotion": emotion(value.emotion),
+        "pieces": [
+            {
+                "seed": piece.seed,
+                "duration_s": round(piece.duration_s, 3),
+                "asked": emotion(piece.asked),
+                "obtained": emotion(piece.obtained),
+                "curve": curve(piece.curve),
+                "key": piece.key,
+                "time_signature": piece.time_signature,
+                "tempo_bpm": round(piece.tempo_bpm, 2),
+                "instruments": list(piece.instruments),
+                "candidate": piece.candidate,
+                "candidates": piece.candidates,
+                "loudness_lufs": round(piece.loudness_lufs, 2),
+                "notes": piece.notes,
+                "files": [
+                    {"path": file["path"], "part": file["part"], "sha256": file["sha256"]}
+                    for file in files
+                    if file["piece"] == index
+                ],
+            }
+            for index, piece in enumerate(value.pieces)
+        ],
+        "chain": [
+            {
+                "stage": step.stage,
+                "text": step.text,
+                "elements": [
+                    {"name": one.name, "values": list(one.values), "reason": one.reason or None}
+                    for one in step.elements
+                ],
+            }
+            for step in value.chain
+        ],
+        "shots": [
+            {"start_s": round(shot.start_s, 3), "duration_s": round(shot.duration_s, 3), **emotion(shot.emotion)}
+            for shot in value.shots
+        ],
+        "models": dict(value.job.models),
+        "timings": _timings(value.job),
+        "wall_s": round(wall_s, 3),
+        "job": value.job.id,
     }
 
 

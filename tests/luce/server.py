@@ -107,6 +107,27 @@ REPORT = agents_pb2.AgentReport(
 )
 
 
+CHAIN = mapping_pb2.ChainStep(
+    stage="read",
+    text="Snow lies on a harbour.",
+    elements=[mapping_pb2.Element(name="emotion", values=["calm", "lonely"], reason="valence -0.25")],
+)
+PIECE = mapping_pb2.Piece(
+    duration_s=12.5,
+    asked=emotion_pb2.Emotion(valence=-0.25, arousal=-0.5),
+    obtained=emotion_pb2.Emotion(valence=-0.125, arousal=-0.5),
+    obtained_curve=MUSIC.curve,
+    key="A minor",
+    time_signature="3/4",
+    tempo_bpm=72,
+    instruments=["piano", "cello"],
+    candidate=2,
+    candidates=4,
+    loudness_lufs=-14,
+    notes=99,
+)
+
+
 @dataclass
 class Faults:
     """What goes wrong next, by method name: an error of ours, or a plain gRPC status."""
@@ -200,7 +221,8 @@ class SmallServer(
                 job_id = f"job-{len(self.jobs)}"
                 self.by_key[request.idempotency_key] = job_id
                 self.tasks[job_id] = request
-                seed = request.task.paint.options.seed
+                work = getattr(request.task, str(request.task.WhichOneof("kind")))
+                seed = 0 if request.task.HasField("describe") else work.options.seed
                 self.jobs[job_id] = jobs_pb2.Job(
                     id=job_id,
                     kind=str(request.task.WhichOneof("kind")),
@@ -210,6 +232,8 @@ class SmallServer(
                 )
                 if request.task.HasField("describe"):
                     self._describe(job_id, request.task.describe)
+                elif not request.task.HasField("paint"):
+                    self._write(job_id, request.task)
                 else:
                     self._work(job_id, request.task.paint)
         # An answer that is lost after the work was accepted.
@@ -230,6 +254,42 @@ class SmallServer(
         self.tell(job_id, partial=jobs_pb2.JobEvent.Partial(music=MUSIC))
         result = jobs_pb2.Job.Result(describe=agents_pb2.DescribeResult(music=MUSIC))
         self.change(job_id, jobs_pb2.JOB_STATE_SUCCEEDED, result=result)
+
+    def _write(self, job_id: str, task: jobs_pb2.Task) -> None:
+        """Music: of a text "slow" never ends, "fail" fails."""
+        self.change(job_id, jobs_pb2.JOB_STATE_RUNNING, attempts=1)
+        if task.compose.text == "slow":
+            return
+        if task.compose.text == "fail":
+            problem = to_problem(InvalidArgument("key is no key", field="key", limit="C major"))
+            self.change(job_id, jobs_pb2.JOB_STATE_FAILED, problem=problem)
+            return
+        options = task.compose.options if task.HasField("compose") else task.score.options
+        self.tell(job_id, partial=jobs_pb2.JobEvent.Partial(chain=CHAIN))
+        if options.stream:
+            chunk = mapping_pb2.AudioChunk(duration_s=1.5, audio=self.store(b"chunk", "audio/wav"), last=True)
+            self.tell(job_id, partial=jobs_pb2.JobEvent.Partial(audio=chunk))
+        pieces = []
+        for index in range(options.n or 1):
+            piece = mapping_pb2.Piece()
+            piece.CopyFrom(PIECE)
+            piece.seed = options.seed + index
+            piece.midi.CopyFrom(self.store(b"MThd" + bytes([index]), "audio/midi"))
+            piece.audio.CopyFrom(self.store(b"RIFF" + bytes([index]), "audio/wav"))
+            piece.piano_roll.CopyFrom(self.store(b"PNG" + bytes([index])))
+            if task.score.mux:
+                piece.video.CopyFrom(self.store(MOVIE, "video/mp4"))
+            self.tell(job_id, partial=jobs_pb2.JobEvent.Partial(piece=piece))
+            pieces.append(piece)
+        if task.HasField("compose"):
+            written = mapping_pb2.ComposeResult(pieces=pieces, emotion=MUSIC.emotion, chain=[CHAIN])
+            result = jobs_pb2.Job.Result(compose=written)
+        else:
+            shots = [mapping_pb2.Shot(start_s=1, duration_s=2.5, emotion=MUSIC.emotion)]
+            scored = mapping_pb2.ScoreResult(pieces=pieces, emotion=MUSIC.emotion, chain=[CHAIN], shots=shots)
+            result = jobs_pb2.Job.Result(score=scored)
+        timings = [jobs_pb2.StageTiming(stage="compose", seconds=0.5)]
+        self.change(job_id, jobs_pb2.JOB_STATE_SUCCEEDED, result=result, timings=timings)
 
     def _work(self, job_id: str, paint: agents_pb2.PaintRequest) -> None:
         self.change(job_id, jobs_pb2.JOB_STATE_RUNNING, attempts=1)
