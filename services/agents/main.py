@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
+from luce.errors import ServiceError
 from luce.server import telemetry
 from luce.server.bus import ObjectStore, connect
 from luce.server.host import Dependency, ServiceHost
@@ -70,13 +72,21 @@ async def serve() -> None:
     hearing = Hearing(decoder, listener, reader, captioner, teller, settings.outage_pause_s)
     language = LanguageModel(llm) if llm.configured else None
     mind = LanguageMind(language) if language is not None else None
-    imagination = Imagination(Matcher(embedder), mind, Mind(settings.mind))
+    matcher = Matcher(embedder)
+    imagination = Imagination(matcher, mind, Mind(settings.mind))
     agents = Agents(ObjectStore(nc.jetstream(), bus), hearing, imagination)
     critic = PictureCritic(
         PictureReader(inference, timeout_s=settings.infer_timeout_s), embedder, timeout_s=settings.infer_timeout_s
     )
     painter = Painter(hearing, imagination, PictureGenerator(inference), critic, decoder, settings)
     describer = Describer(hearing)
+
+    async def warm_up() -> None:
+        await decoder.start()
+        # Where the model server is away still, the first request does it.
+        with contextlib.suppress(ServiceError):
+            await matcher.warm_up()
+
     host = ServiceHost(
         "agents",
         nc=nc,
@@ -87,7 +97,7 @@ async def serve() -> None:
         ],
         dependencies=[Dependency("triton", lambda: inference.ready(MODELS))],
         settings=HostSettings(),
-        warm_up=decoder.start,
+        warm_up=warm_up,
         metrics=metrics,
     )
     try:

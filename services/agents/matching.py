@@ -88,7 +88,7 @@ class Matcher:
         timeout_s: Longest call, seconds.
     """
 
-    def __init__(self, embedder: Embeds, timeout_s: float = 10.0) -> None:
+    def __init__(self, embedder: Embeds, timeout_s: float = 60.0) -> None:
         self._embedder = embedder
         self._timeout_s = timeout_s
         self._owners = [
