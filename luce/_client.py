@@ -16,7 +16,7 @@ from luce._media import Source
 from luce._music_types import Composition
 from luce._requests import AgentOptions, MusicOptions, PaintOptions
 from luce._sync import SyncTransport
-from luce._types import Blob, Embeddings, Feeling, Imagined, MusicDescription, Painting
+from luce._types import Alignment, Blob, Embeddings, Feeling, Imagined, MusicDescription, Painting
 
 Transport = TypeVar("Transport", SyncTransport, AsyncTransport)
 
@@ -246,18 +246,37 @@ class Client(_Base[SyncTransport]):
         job = self._transport.run(self._core.submit_score(media, accents, mux, timeout, options))
         return JobHandle(job, self._core, self._transport)
 
-    def feel(self, media: Source, *, timeout: float | None = None) -> Feeling:
-        """How a piece of music feels, as a whole and as it goes on; `Unimplemented` for other media.
+    def feel(self, media: Source | None = None, *, text: str | None = None, timeout: float | None = None) -> Feeling:
+        """How an image, a piece of music (as it goes on, too) or a text feels.
 
         Args:
             media: A path, bytes, or a file opened for bytes.
+            text: English words instead, 1..8192 characters.
             timeout: Seconds for all of it; left out: `Timeout.job`.
         """
-        return self._transport.run(self._core.feel(media, timeout))
+        return self._transport.run(self._core.feel(media, text, timeout))
 
-    def embed(self, texts: Sequence[str]) -> Embeddings:
-        """Texts (1..64) as vectors in the space that all media share."""
-        return self._transport.run(self._core.embed(texts))
+    def align(self, image: Source, audio: Source, *, timeout: float | None = None) -> Alignment:
+        """How well an image and a piece of music fit, in emotion and in meaning, and why.
+
+        Args:
+            image: A path, bytes, or a file opened for bytes.
+            audio: Likewise; a MIDI file has an emotion alone.
+            timeout: Seconds for all of it; left out: `Timeout.job`.
+        """
+        return self._transport.run(self._core.align(image, audio, timeout))
+
+    def embed(
+        self, texts: Sequence[str] = (), *, media: Sequence[Source] = (), timeout: float | None = None
+    ) -> Embeddings:
+        """Texts (0..64), and images and recordings (0..16), as vectors in the space that all of them share.
+
+        Args:
+            texts: Texts.
+            media: Paths, bytes, or files opened for bytes.
+            timeout: Seconds for all of it; left out: `Timeout.job`, for texts alone `Timeout.call`.
+        """
+        return self._transport.run(self._core.embed(texts, media, timeout))
 
     def upload(self, source: Source) -> Blob:
         """Store one file on the server."""
@@ -392,13 +411,21 @@ class AsyncClient(_Base[AsyncTransport]):
         job = await self._transport.run(self._core.submit_score(media, accents, mux, timeout, options))
         return AsyncJobHandle(job, self._core, self._transport)
 
-    async def feel(self, media: Source, *, timeout: float | None = None) -> Feeling:
+    async def feel(
+        self, media: Source | None = None, *, text: str | None = None, timeout: float | None = None
+    ) -> Feeling:
         """See `Client.feel`."""
-        return await self._transport.run(self._core.feel(media, timeout))
+        return await self._transport.run(self._core.feel(media, text, timeout))
 
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
+    async def align(self, image: Source, audio: Source, *, timeout: float | None = None) -> Alignment:
+        """See `Client.align`."""
+        return await self._transport.run(self._core.align(image, audio, timeout))
+
+    async def embed(
+        self, texts: Sequence[str] = (), *, media: Sequence[Source] = (), timeout: float | None = None
+    ) -> Embeddings:
         """See `Client.embed`."""
-        return await self._transport.run(self._core.embed(texts))
+        return await self._transport.run(self._core.embed(texts, media, timeout))
 
     async def upload(self, source: Source) -> Blob:
         """See `Client.upload`."""

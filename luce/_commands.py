@@ -111,6 +111,7 @@ UPLOAD: Final = Method("/luce.v1.MediaService/Upload", media_pb2.UploadResponse)
 DOWNLOAD: Final = Method("/luce.v1.MediaService/Download", media_pb2.DownloadResponse)
 IMAGINE: Final = Method("/luce.v1.AgentsService/Imagine", agents_pb2.ImagineResponse)
 FEEL: Final = Method("/luce.v1.MappingService/Feel", mapping_pb2.FeelResponse)
+ALIGN: Final = Method("/luce.v1.MappingService/Align", mapping_pb2.AlignResponse)
 EMBED: Final = Method("/luce.v1.MappingService/Embed", mapping_pb2.EmbedResponse)
 
 

@@ -107,7 +107,27 @@ def curve(message: emotion_pb2.EmotionCurve) -> tuple[types.EmotionPoint, ...]:
 
 def feeling(message: mapping_pb2.FeelResponse) -> types.Feeling:
     """How a medium feels."""
-    return types.Feeling(message.medium, emotion(message.emotion), curve(message.curve))
+    return types.Feeling(
+        medium=message.medium,
+        emotion=emotion(message.emotion),
+        curve=curve(message.curve),
+        uncertainty=(message.valence_uncertainty, message.arousal_uncertainty),
+        notes=tuple(message.notes),
+    )
+
+
+def alignment(message: mapping_pb2.AlignResponse) -> types.Alignment:
+    """How well two media fit."""
+    return types.Alignment(
+        overall=message.overall,
+        emotion=message.emotion,
+        semantic=message.semantic if message.HasField("semantic") else None,
+        image_emotion=emotion(message.image_emotion),
+        music_emotion=emotion(message.music_emotion),
+        reasons=tuple(types.FitReason(reason.axis, reason.fit, reason.text) for reason in message.reasons),
+        seen=tuple(message.seen),
+        heard=tuple(message.heard),
+    )
 
 
 def _descriptor(message: agents_pb2.Descriptor) -> types.Descriptor:
@@ -386,10 +406,11 @@ def _partial(message: jobs_pb2.JobEvent.Partial, sequence: int, job_id: str, at:
 
 
 def embeddings(message: mapping_pb2.EmbedResponse) -> types.Embeddings:
-    """Texts as vectors."""
+    """Texts and media as vectors."""
     return types.Embeddings(
         vectors=tuple(tuple(embedding.values) for embedding in message.embeddings),
         truncated=tuple(embedding.truncated for embedding in message.embeddings),
         model=message.model,
         tokens=message.tokens,
+        media=tuple(embedding.medium for embedding in message.embeddings),
     )

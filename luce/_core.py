@@ -29,6 +29,7 @@ from luce._requests import (
     paint_request,
 )
 from luce._types import (
+    Alignment,
     Animation,
     Blob,
     Embeddings,
@@ -406,19 +407,42 @@ class Core:
         request = imagine_request(wire, text, count, seed, options)
         return convert.imagined((yield from self._call(commands.IMAGINE, request, deadline)), heard)
 
-    def feel(self, media: Source, timeout: float | None) -> Operation[Feeling]:
-        """Send a medium and ask how it feels."""
+    def feel(self, media: Source | None, text: str | None, timeout: float | None) -> Operation[Feeling]:
+        """Send a medium or words and ask how they feel."""
+        if (media is None) == (text is None):
+            raise InvalidArgument("give one of media and text", field="media", limit="one of them")
         budget = self.timeout.job if timeout is None else timeout
         deadline = self.deadline(budget)
-        blob = yield from self.upload(media, field="media", timeout=min(budget, self.timeout.upload))
-        request = mapping_pb2.FeelRequest(media=convert.blob_to_wire(blob))
+        request = mapping_pb2.FeelRequest()
+        if media is not None:
+            blob = yield from self.upload(media, field="media", timeout=min(budget, self.timeout.upload))
+            request.media.CopyFrom(convert.blob_to_wire(blob))
+        else:
+            request.text = text or ""
         return convert.feeling((yield from self._call(commands.FEEL, request, deadline)))
 
-    def embed(self, texts: Sequence[str]) -> Operation[Embeddings]:
-        """Texts into vectors."""
+    def align(self, image: Source, audio: Source, timeout: float | None) -> Operation[Alignment]:
+        """Send an image and a piece of music and ask how well they fit."""
+        budget = self.timeout.job if timeout is None else timeout
+        deadline = self.deadline(budget)
+        seen = yield from self.upload(image, field="image", timeout=min(budget, self.timeout.upload))
+        left = deadline - self.now()
+        heard = yield from self.upload(audio, field="audio", timeout=min(left, self.timeout.upload))
+        request = mapping_pb2.AlignRequest(image=convert.blob_to_wire(seen), audio=convert.blob_to_wire(heard))
+        return convert.alignment((yield from self._call(commands.ALIGN, request, deadline)))
+
+    def embed(self, texts: Sequence[str], media: Sequence[Source], timeout: float | None) -> Operation[Embeddings]:
+        """Texts and media into vectors."""
         request = embed_request(texts)
-        reply = yield from self._call(commands.EMBED, request, self.deadline(self.timeout.call))
-        return convert.embeddings(reply)
+        if not media:
+            budget = self.timeout.call if timeout is None else timeout
+            return convert.embeddings((yield from self._call(commands.EMBED, request, self.deadline(budget))))
+        deadline = self.deadline(self.timeout.job if timeout is None else timeout)
+        for place, source in enumerate(media):
+            left = min(deadline - self.now(), self.timeout.upload)
+            blob = yield from self.upload(source, field=f"media[{place}]", timeout=left)
+            request.media.append(convert.blob_to_wire(blob))
+        return convert.embeddings((yield from self._call(commands.EMBED, request, deadline)))
 
 
 def _check_success(job: Job) -> None:

@@ -175,24 +175,58 @@ class Feeling:
     """How a medium feels.
 
     Attributes:
-        medium: What was felt: "audio" or "midi".
+        medium: What was felt: "audio", "midi", "image" or "text".
         emotion: Of the whole.
-        curve: The emotion as it goes on.
+        curve: The emotion as it goes on; empty for what has no duration.
+        uncertainty: Standard deviation of valence and of arousal; of music the mean over the curve.
+        notes: What a reader should know of the answer, such as that the words do not look English.
     """
 
     medium: str
     emotion: Emotion
     curve: tuple[EmotionPoint, ...] = field(repr=False)
+    uncertainty: tuple[float, float] = (0.0, 0.0)
+    notes: tuple[str, ...] = ()
 
-    @property
-    def uncertainty(self) -> tuple[float, float]:
-        """Standard deviation of valence and of arousal: the mean over the curve; (0, 0) without one."""
-        if not self.curve:
-            return 0.0, 0.0
-        return (
-            sum(point.valence_uncertainty for point in self.curve) / len(self.curve),
-            sum(point.arousal_uncertainty for point in self.curve) / len(self.curve),
-        )
+
+@dataclass(frozen=True, slots=True)
+class FitReason:
+    """Why an image and a piece of music fit, or do not, on one axis.
+
+    Attributes:
+        axis: "valence", "arousal" or "meaning".
+        fit: 0..1.
+        text: One sentence.
+    """
+
+    axis: str
+    fit: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """How well an image and a piece of music fit, each 0..1.
+
+    Attributes:
+        overall: Emotion and meaning together.
+        emotion: How near they are in the valence-arousal plane.
+        semantic: How near they are in meaning: the share of unrelated pairs that are less alike; None for MIDI.
+        image_emotion: How the image feels.
+        music_emotion: How the music feels.
+        reasons: One for each axis, what keeps them apart most first.
+        seen: What the image shows.
+        heard: What the music is like.
+    """
+
+    overall: float
+    emotion: float
+    semantic: float | None
+    image_emotion: Emotion
+    music_emotion: Emotion
+    reasons: tuple[FitReason, ...]
+    seen: tuple[str, ...]
+    heard: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -481,16 +515,18 @@ class Painting:
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """Texts as vectors.
+    """Texts and media as vectors of one space.
 
     Attributes:
-        vectors: One L2-normalised vector a text.
-        truncated: For each text, whether it was longer than the model reads.
+        vectors: One L2-normalised vector for each text, then for each medium.
+        truncated: For each, whether it was a text longer than the model reads.
         model: As "name:version".
         tokens: Tokens read, over all texts.
+        media: For each, "text", "image" or "audio".
     """
 
     vectors: tuple[tuple[float, ...], ...] = field(repr=False)
     truncated: tuple[bool, ...]
     model: str
     tokens: int
+    media: tuple[str, ...] = ()
