@@ -7,12 +7,14 @@ from typing import Final
 
 from luce.server.vocabulary import vocabulary
 from luce.v1 import agents_pb2
+from services.agents.roles.brief import EXPRESSION_CENTRE, EXPRESSION_GAIN, clip
 
 # Moods told of one piece, and how much farther than the nearest one the others may lie in the plane.
 _MOODS: Final = 3
 _MOOD_REACH: Final = 0.25
-# Typical distance between neighbouring moods of the vocabulary: nearer than that, a mood's word is right.
-_MOOD_RADIUS: Final = 0.25
+# Within this distance of a felt emotion a mood's word is right: the vocabulary's moods, which fill the whole plane,
+# have about three neighbours within 0.6 of it, and music is drawn three times closer together.
+_MOOD_RADIUS: Final = 0.2
 _NEUTRAL: Final = 0.12
 _CHANGE: Final = 0.2
 
@@ -34,7 +36,12 @@ _AGREES: Final = 0.7
 
 
 def moods_of(valence: float, arousal: float, count: int = _MOODS) -> list[str]:
-    """The vocabulary's words for an emotion, nearest first, at most `count`; "neutral" where little is felt."""
+    """The vocabulary's words for how music feels, nearest first, at most `count`; "neutral" in the middle of all music.
+
+    Music lies close together in the plane (see `roles.brief`); words for it are chosen as if it filled it, as the
+    agents that paint do: else all of it would be called nostalgic or mysterious.
+    """
+    valence, arousal = stretched(valence, arousal)
     if max(abs(valence), abs(arousal)) < _NEUTRAL:
         return ["neutral"]
     nearest = vocabulary().nearest("mood", valence, arousal, count=count)
@@ -42,11 +49,17 @@ def moods_of(valence: float, arousal: float, count: int = _MOODS) -> list[str]:
     return [entry.phrases[0] for entry in nearest if entry.distance(valence, arousal) <= reach]
 
 
+def stretched(valence: float, arousal: float) -> tuple[float, float]:
+    """The emotion of music as the agents see it, over the whole plane, each in [-1, 1]."""
+    (middle_valence, middle_arousal), gain = EXPRESSION_CENTRE, EXPRESSION_GAIN
+    return clip(gain * (valence - middle_valence)), clip(gain * (arousal - middle_arousal))
+
+
 def mood_of(music: agents_pb2.MusicDescription) -> tuple[list[str], float]:
     """The moods of a piece, the emotion's first, and the confidence in the first, 0..1.
 
-    The confidence is the probability that the true emotion lies no farther from the one that was told than moods lie
-    from each other, for an isotropic normal error (Rayleigh): 1 - exp(-r² / 2s²); 0 where the error is not known. A
+    The confidence is the probability that the true emotion lies so near to the one that was told that the word still
+    holds, for an isotropic normal error (Rayleigh): 1 - exp(-r² / 2s²); 0 where the error is not known. A
     mood that `audio_encoder` hears as well, of probability p, raises it to 1 - (1 - c)(1 - p / 2); one that it hears
     far from there lowers it to c (1 - p / 2).
     """
@@ -55,7 +68,8 @@ def mood_of(music: agents_pb2.MusicDescription) -> tuple[list[str], float]:
     variance = sum(spread**2 for spread in uncertainty_of(music)) / 2
     confidence = 1.0 - math.exp(-(_MOOD_RADIUS**2) / (2 * variance)) if variance > 0 else 0.0
     heard = [tag for tag in music.tags if tag.dimension == "moods" and tag.name in _HEARD]
-    agreeing = [tag for tag in heard if _distance(tag.name, emotion.valence, emotion.arousal) <= _AGREES]
+    place = stretched(emotion.valence, emotion.arousal)
+    agreeing = [tag for tag in heard if math.dist(_HEARD[tag.name], place) <= _AGREES]
     if agreeing:
         confidence = 1 - (1 - confidence) * (1 - agreeing[0].confidence / 2)
         words += [tag.name for tag in agreeing if tag.name not in words][:2]
@@ -92,8 +106,3 @@ def change_of(music: agents_pb2.MusicDescription) -> str:
     if abs(valence) / third > _CHANGE:
         words.append("brighter" if valence > 0 else "darker")
     return " and ".join(words)
-
-
-def _distance(name: str, valence: float, arousal: float) -> float:
-    place = _HEARD[name]
-    return math.hypot(place[0] - valence, place[1] - arousal)

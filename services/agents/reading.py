@@ -10,7 +10,7 @@ import numpy as np
 from luce.server.inference import InferenceClient
 from luce.server.music.emotion_input import note_rows
 from luce.server.music.key import KeyEstimate, estimate_key
-from luce.server.music.midi import MidiMusic, read_midi
+from luce.server.music.midi import MidiMusic, read_midi, steadiness_of
 from luce.server.music.notes import Notes
 from luce.server.music.programs import ensemble_of, instruments_of
 from luce.server.music.spectra import FloatArray
@@ -22,8 +22,6 @@ MODEL: Final = "note_emotion"
 
 # Of the piano roll from which the key is told, as in `luce.server.music.pitch`.
 _FRAMES_PER_SECOND: Final = 10.0
-# Notes of a beat's grid: sixteenths, and triplets of eighths and sixteenths.
-_GRIDS: Final = (4, 3, 6)
 _CLEAR: Final = 0.5
 # Loudness of a piece whose velocities are all 0, and how much louder one is whose velocities are all 127.
 _SOFTEST_LUFS, _LOUDER_LU = -36.0, 26.0
@@ -81,7 +79,7 @@ def measured(piece: MidiMusic, emotion: FloatArray, uncertainty: FloatArray) -> 
         emotion: (W + 1, 2), valence and arousal of each window, then of the whole.
         uncertainty: (W + 1, 2), their standard deviations.
     """
-    steadiness = _steadiness(piece)
+    steadiness = steadiness_of(piece)
     steady = steadiness >= _CLEAR
     found = key_of(piece.notes, piece.seconds)
     meter = piece.meter if steady else None
@@ -124,18 +122,3 @@ def key_of(notes: Notes, seconds: float) -> KeyEstimate:
     chroma = np.pad(roll, ((0, 0), (0, 4))).reshape(count, 11, 12).sum(axis=1).astype(np.float32)
     lowest = np.where(roll.any(axis=1), roll.argmax(axis=1), np.nan).astype(np.float32)
     return estimate_key(chroma, lowest, 1.0, 1.0)
-
-
-def _steadiness(piece: MidiMusic) -> float:
-    """How well the notes keep to the beats that are written, 0..1.
-
-    The length of the mean vector of the onsets' places in the best grid (Rayleigh's statistic), less what as many
-    onsets at random would have.
-    """
-    beats, onsets = piece.beat_times, piece.notes.onset_s
-    inside = onsets[(onsets >= beats[0]) & (onsets <= beats[-1])] if beats.size else onsets[:0]
-    if not piece.has_tempo or beats.size < 2 or not inside.size:
-        return 0.0
-    places = np.interp(inside, beats, np.arange(beats.size))
-    lengths = [abs(np.exp(2j * np.pi * grid * places).mean()) for grid in _GRIDS]
-    return float(np.clip(max(lengths) - 1 / np.sqrt(places.size), 0.0, 1.0))

@@ -1,4 +1,4 @@
-"""Rendered songs whose tempo, key and metre are known: POP909 (Wang 2020) and the Nottingham tunes."""
+"""Rendered songs whose tempo, key or metre is known: POP909 (Wang 2020), the Nottingham tunes, classical MIDI."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from luce.server.music.midi import read_midi
+from luce.errors import LuceError
+from luce.server.music.midi import read_midi, steadiness_of
 from luce.server.music.spectra import FloatArray
-from training.music_emotion.render import augment, random_performance, render
+from training.music_emotion.render import Performance, augment, random_performance, render
 from training.music_emotion.sources import load_midi
 
 #: Where the excerpt of a song of POP909 begins, and how long every excerpt is, in seconds.
@@ -21,6 +22,8 @@ START, SECONDS = 20.0, 30.0
 TEMPI = {"4/4": (72.0, 170.0), "3/4": (80.0, 180.0), "6/8": (56.0, 126.0)}
 #: Families of metre.
 FAMILIES = {(4, 4): "4/4", (2, 4): "4/4", (2, 2): "4/4", (3, 4): "3/4", (3, 8): "3/4", (6, 8): "6/8", (12, 8): "6/8"}
+#: Notes of a file keep to its beats from this steadiness on.
+_KEEPS = 0.6
 _NOTES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
@@ -75,9 +78,9 @@ def pop_truth(folder: Path) -> Truth:
     return Truth(f"pop909/{folder.name}", 60 / float(np.median(np.diff(beats))), *parse_key(current[0]), "4/4")
 
 
-def pop_songs(data: Path, count: int, fonts: list[Path]) -> Iterator[tuple[Truth, FloatArray]]:
+def pop_songs(data: Path, count: int, fonts: list[Path], skip: int = 0) -> Iterator[tuple[Truth, FloatArray]]:
     """Play excerpts of POP909 on random instruments, fonts and rooms."""
-    for folder in pop_folders(data)[:count]:
+    for folder in pop_folders(data)[skip : skip + count]:
         truth = pop_truth(folder)
         generator = _generator(truth.name)
         how = dataclasses.replace(random_performance(generator), transpose=0, sound_font=_font(fonts, generator))
@@ -97,10 +100,10 @@ def folk_files(data: Path) -> dict[str, list[Path]]:
     return found
 
 
-def folk_tunes(data: Path, each: int, fonts: list[Path]) -> Iterator[tuple[Truth, FloatArray]]:
+def folk_tunes(data: Path, each: int, fonts: list[Path], skip: int = 0) -> Iterator[tuple[Truth, FloatArray]]:
     """Play Nottingham tunes with chords, equally many of each metre, at random tempi."""
     for family, paths in folk_files(data).items():
-        for path in paths[:each]:
+        for path in paths[skip : skip + each]:
             yield _folk_tune(path, family, fonts)
 
 
@@ -116,6 +119,44 @@ def _folk_tune(path: Path, family: str, fonts: list[Path]) -> tuple[Truth, Float
     midi.adjust_times([0.0, end], [0.0, end / speed])
     samples = augment(render(midi, 0.0, min(SECONDS, end / speed), how), generator)
     return Truth(f"nottingham/{path.name}", bpm, *parse_key(written.key_signatures[0][1]), family), samples
+
+
+def classical_pieces(data: Path, each: int, fonts: list[Path], skip: int) -> Iterator[tuple[Truth, FloatArray]]:
+    """Play stretches of classical MIDI files, as many of each metre, whose notes keep to what is written.
+
+    Key signatures are no truth: the key is unknown here.
+    """
+    left = dict.fromkeys(TEMPI, each)
+    for path in by_hash(list((data / "midi_classical").glob("*.mid")))[skip:]:
+        if not any(left.values()):
+            return
+        found = _written(path)
+        if found is None or not left[found[0]]:
+            continue
+        family, start, bpm = found
+        generator = _generator(path.name)
+        how = Performance(sound_font=_font(fonts, generator), velocity=float(generator.uniform(0.8, 1.1)))
+        samples = augment(render(load_midi(path), start, SECONDS, how), generator)
+        left[family] -= 1
+        yield Truth(f"classical/{path.name}", bpm, 0, "unknown", family), samples
+
+
+def _written(path: Path) -> tuple[str, float, float] | None:
+    """Metre, start and tempo of the middle of a file whose notes keep to one metre and tempo there; else None."""
+    try:
+        piece = read_midi(path.read_bytes())
+    except LuceError:
+        return None
+    start = max(0.0, piece.seconds / 2 - SECONDS / 2)
+    names = {(meter.numerator, meter.denominator) for meter in piece.meters}
+    beats = piece.beat_times[(piece.beat_times >= start) & (piece.beat_times < start + SECONDS)]
+    if len(names) != 1 or piece.seconds < SECONDS or beats.size < 12 or steadiness_of(piece) < _KEEPS:
+        return None
+    gaps = np.diff(beats)
+    family = FAMILIES.get(names.pop())
+    if family is None or gaps.std() > 0.04 * gaps.mean():
+        return None
+    return family, start, 60 / float(np.median(gaps))
 
 
 def _generator(name: str) -> np.random.Generator:

@@ -7,7 +7,7 @@ from typing import Final
 
 from luce.server.music.tags import tags
 from luce.v1 import agents_pb2
-from services.agents.moods import change_of, moods_of, uncertainty_of
+from services.agents.moods import change_of, moods_of, stretched, uncertainty_of
 from services.agents.tagging import told
 from services.agents.texts.facts import Facts, Texture, clock, listed
 from services.agents.texts.lengths import Variants, grow
@@ -75,12 +75,11 @@ def mood(facts: Facts) -> Variants:
     firsts = (f"The mood is {felt}.", f"It feels {felt}.", f"The music is {felt} in mood.")
     point = f"Valence is {valence:+.2f} and arousal {arousal:+.2f} on scales from -1 to 1."
     spread = sum(uncertainty_of(music)) / 2
-    doubt = (
-        f"That is uncertain by about {spread:.2f}."
-        if spread > _UNSURE
-        else f"The model's own doubt is about {spread:.2f}."
-    )
-    place = f"So it lies among {_FEELINGS[valence >= 0, arousal >= 0]} music."
+    doubt = f"The model's own doubt is about {spread:.2f}." if spread > 0 else ""
+    if spread > _UNSURE:
+        doubt = f"That is uncertain by about {spread:.2f}."
+    bright, lively = stretched(valence, arousal)
+    place = f"Beside other music it is rather {_FEELINGS[bright >= 0, lively >= 0]}."
     change = change_of(music)
     course = f"It grows {change} towards the end." if change else "The mood holds from beginning to end."
     parts = [course if len(music.curve.points) >= 6 else "", *_extremes(music), point, place, doubt]

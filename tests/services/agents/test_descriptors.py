@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from luce.server.vocabulary import vocabulary
 from luce.v1 import agents_pb2
 from services.agents.descriptors import descriptors_of
-from services.agents.moods import moods_of, uncertainty_of
+from services.agents.moods import moods_of, stretched, uncertainty_of
 from tests.services.agents.music import HAPPY, described
 
 UNIT = st.floats(-1.0, 1.0)
@@ -41,7 +41,7 @@ def test_what_is_measured_is_told_with_its_alternatives_and_its_source() -> None
     assert tempo.confidence == pytest.approx(0.75)
     assert list(told[agents_pb2.DESCRIPTOR_DIMENSION_TIME_SIGNATURE].values) == ["3/4"]
     mood = told[agents_pb2.DESCRIPTOR_DIMENSION_MOOD]
-    assert mood.values[0] == "majestic"
+    assert mood.values[0] == "exuberant"
     assert mood.source == agents_pb2.DESCRIPTOR_SOURCE_MODEL
 
 
@@ -115,7 +115,7 @@ def test_moods_are_words_of_the_vocabulary_or_neutral(valence: float, arousal: f
     assert 1 <= len(words) <= count
     assert set(words) <= known
     assert len(set(words)) == len(words)
-    assert (words == ["neutral"]) == (max(abs(valence), abs(arousal)) < 0.12)
+    assert (words == ["neutral"]) == (max(map(abs, stretched(valence, arousal))) < 0.12)
 
 
 @given(valence=UNIT, arousal=UNIT, tempo=st.floats(0, 300), key=st.sampled_from(["", "C major"]), silent=st.booleans())

@@ -28,7 +28,7 @@ def test_a_clear_metre_is_told_with_the_beat() -> None:
 
 
 def test_a_summary_names_nothing_that_is_not_clear() -> None:
-    told = summarize(described(tempo=0))
+    told = summarize(described(0.15, 0.05, tempo=0))
     assert "without a clear beat" in told
     assert "without a clear key" in told
     assert "neutral" in told
