@@ -16,6 +16,7 @@ from typing import Final
 
 MEASUREMENTS: Final = {
     "paint": "one song into one picture on a warm stack, and the share of each stage",
+    "score": "30 s of music for a picture and for words, and the time to the first sound",
     "batching": "short requests beside long ones, iteration-level batching against run-to-completion",
     "gateway": "the gateway's cost beside direct calls of Triton; submit to durable acknowledgement",
 }
