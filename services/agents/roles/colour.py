@@ -13,7 +13,7 @@ from services.agents.roles.choice import Choice, Role
 from services.agents.roles.choosing import choose
 
 # Log-weight of a unit of warmth and of brightness at full valence: palettes span 0.7 of warmth and 0.2 of brightness.
-_WARMTH_LEAN: Final = 5.0
+_WARMTH_LEAN: Final = 9.0
 _BRIGHTNESS_LEAN: Final = 12.0
 _NATURAL_LEAN: Final = -1.0
 
