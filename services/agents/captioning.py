@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 
 from luce.errors import Internal
 from luce.server.inference import InferenceClient
+from luce.server.jobs.patience import Patience, at_once
+from luce.server.jobs.together import together
 from luce.server.music.captions import LENGTHS, TOPICS, prefix
 from luce.server.music.spectra import FloatArray
 from services.agents.encoding import HeardWindows
-from services.agents.patience import Patience, at_once
 from services.agents.tagging import is_music
-from services.agents.together import together
 
 MODEL: Final = "music_captioner"
 #: Tokens of a part's caption, and of the whole's candidates.
 _PART_TOKENS: Final = 20
-_WHOLE_TOKENS: Final = (50, 70)
-#: Beside the greedy candidate of a topic and a length so many are drawn: of the whole, and of a dimension.
+_WHOLE_TOKENS: Final = 50
+#: Beside the greedy candidate so many are drawn: of the whole, and of a dimension.
 _DRAWN_WHOLE, _DRAWN = 3, 1
 _TEMPERATURE: Final = 0.7
 #: Windows, spread over the piece, of which the whole's captions hear the mean.
@@ -37,13 +37,13 @@ class Captions:
     Attributes:
         parts: The caption of each window; "" where it is no music.
         whole: Candidates for the whole piece, the model's own first choice first; none where nothing is music.
-        topics: Candidates by topic ("instruments", "style", "mood") and length.
+        topics: Candidates by topic ("instruments", "style", "mood"), each in the three lengths.
         version: Of the model; "" where it was not asked.
     """
 
     parts: tuple[str, ...]
     whole: tuple[str, ...] = ()
-    topics: Mapping[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)
+    topics: Mapping[str, tuple[tuple[str, str, str], ...]] = field(default_factory=dict)
     version: str = ""
 
 
@@ -102,16 +102,12 @@ class Captioner:
             _Wish(windows.tokens[index].astype(np.float32), windows.tags[index], "whole", _PART_TOKENS)
             for index in music
         ]
-        whole = [
-            _Wish(tokens, heard, "whole", length, seed)
-            for length in _WHOLE_TOKENS
-            for seed in (None, *range(_DRAWN_WHOLE))
-        ]
+        whole = [_Wish(tokens, heard, "whole", _WHOLE_TOKENS, seed) for seed in (None, *range(_DRAWN_WHOLE))]
         further = [
             _Wish(tokens, heard, topic, length, seed)
             for topic in TOPICS[1:]
-            for length in LENGTHS
             for seed in (None, *range(_DRAWN))
+            for length in LENGTHS
         ]
         wishes = [*whole, *further, *parts]
         texts, version = await self._write_all(wishes, patience)
@@ -121,11 +117,7 @@ class Captioner:
             parts=tuple(words.get(index, "") for index in range(len(windows.starts))),
             whole=_distinct(told[id(wish)] for wish in whole),
             topics={
-                (topic, length): _distinct(
-                    told[id(wish)] for wish in further if (wish.topic, wish.length) == (topic, length)
-                )
-                for topic in TOPICS[1:]
-                for length in LENGTHS
+                topic: _triples([told[id(wish)] for wish in further if wish.topic == topic]) for topic in TOPICS[1:]
             },
             version=version,
         )
@@ -160,3 +152,9 @@ def tidy(text: str) -> str:
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in texts if text))
+
+
+def _triples(texts: Sequence[str]) -> tuple[tuple[str, str, str], ...]:
+    """Candidates of three lengths each, one after the other; those with an empty text are left out."""
+    triples = zip(texts[::3], texts[1::3], texts[2::3], strict=True)
+    return tuple(dict.fromkeys(triple for triple in triples if all(triple)))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from luce.server.jobs import JobContext
+from luce.server.jobs.patience import patiently
+from luce.server.jobs.together import together
 from luce.server.media import encode_png
 from services.agents.generator import MODEL, Picture, PictureGenerator, PictureOrder, Step
-from services.agents.patience import patiently
 from services.agents.settings import AgentsSettings
-from services.agents.together import together
 
 STAGE: Final = "paint"
 

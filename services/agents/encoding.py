@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from luce.errors import Internal
 from luce.server.inference import InferenceClient
+from luce.server.jobs.patience import Patience, at_once
 from luce.server.music.log_mel import WINDOW_SECONDS
 from luce.server.music.spectra import FloatArray
 from luce.server.music.tags import tags
-from services.agents.patience import Patience, at_once
 
 MODEL: Final = "audio_encoder"
 #: Windows of one call.

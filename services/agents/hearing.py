@@ -8,6 +8,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from luce.server.jobs import JobContext
+from luce.server.jobs.patience import Patience, at_once, patience
+from luce.server.jobs.together import together
 from luce.server.media import MediaDecoder
 from luce.server.music.midi import MAGIC
 from luce.server.music.spectra import FloatArray
@@ -17,11 +19,9 @@ from services.agents.captioning import Captioner, Captions
 from services.agents.descriptors import descriptors_of
 from services.agents.encoding import HeardWindows
 from services.agents.listening import Listener
-from services.agents.patience import Patience, at_once, patience
 from services.agents.reading import Reader
 from services.agents.summary import summarize
 from services.agents.texts import facts_of
-from services.agents.together import together
 from services.agents.verbalising import Teller
 
 

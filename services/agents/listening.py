@@ -18,6 +18,8 @@ import numpy as np
 
 from luce.errors import Internal
 from luce.server.inference import InferenceClient
+from luce.server.jobs.patience import Patience, at_once
+from luce.server.jobs.together import together
 from luce.server.music.analysis import Analyzer, MusicAnalysis
 from luce.server.music.mel_windows import MelWindows
 from luce.server.music.notes import Notes
@@ -27,8 +29,6 @@ from luce.v1 import agents_pb2, emotion_pb2
 from services.agents import encoding
 from services.agents.emotions import emotions_of, tell_emotions
 from services.agents.encoding import HeardWindows, WindowEncoder
-from services.agents.patience import Patience, at_once
-from services.agents.together import together
 
 MODEL: Final = "music_emotion"
 TRANSCRIBER: Final = "note_transcriber"

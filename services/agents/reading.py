@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from luce.server.inference import InferenceClient
+from luce.server.jobs.patience import Patience, at_once
 from luce.server.music.emotion_input import note_rows
 from luce.server.music.key import KeyEstimate, estimate_key
 from luce.server.music.midi import MidiMusic, read_midi, steadiness_of
@@ -16,7 +17,6 @@ from luce.server.music.programs import ensemble_of, instruments_of
 from luce.server.music.spectra import FloatArray
 from luce.v1 import agents_pb2
 from services.agents.emotions import emotions_of, tell_emotions
-from services.agents.patience import Patience, at_once
 
 MODEL: Final = "note_emotion"
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from luce.server.jobs.patience import Patience, at_once
 from luce.server.music.spectra import FloatArray
 from luce.v1 import agents_pb2
 from services.agents import tagging
 from services.agents.captioning import Captions
 from services.agents.encoding import HeardWindows
 from services.agents.filtering import HybridFilter, grounded
-from services.agents.patience import Patience, at_once
-from services.agents.texts import LENGTHS, Facts, aesthetic, caption_of, structural
+from services.agents.texts import Facts, Triple, aesthetic, caption_of, structural
 
 _D = agents_pb2.DescriptorDimension
 _WRITERS: Final = {
@@ -64,19 +64,16 @@ class Teller:
         if music.silent:
             return
         heard = None if windows is None else tagging.pooled(windows)
-        groups = [_whole(facts, captions, heard)]
-        groups += [
-            _candidates(facts, descriptor.dimension, place, captions, heard)
-            for descriptor in music.descriptors
-            for place in range(len(LENGTHS))
-        ]
+        whole = _whole(facts, captions, heard)
+        triples = [_candidates(facts, descriptor.dimension, captions, heard) for descriptor in music.descriptors]
+        # The three lengths of a candidate stay together, and are judged by the middle one.
+        groups = [whole, *([medium for _, medium, _ in candidates] for candidates in triples)]
         audio = None if windows is None else windows.embedding
-        chosen = await patience(lambda: self._filter.best(groups, audio))
-        kept = [group[index] for group, index in zip(groups, chosen, strict=True)]
-        if windows is None or heard is None or tagging.is_music(heard):
-            _tell_caption(music, kept[0], captions)
-        for descriptor, place in zip(music.descriptors, range(1, len(kept), len(LENGTHS)), strict=True):
-            descriptor.text_short, descriptor.text_medium, descriptor.text_long = kept[place : place + len(LENGTHS)]
+        first, *chosen = await patience(lambda: self._filter.best(groups, audio))
+        if heard is None or tagging.is_music(heard):
+            _tell_caption(music, whole[first], captions)
+        for descriptor, candidates, index in zip(music.descriptors, triples, chosen, strict=True):
+            descriptor.text_short, descriptor.text_medium, descriptor.text_long = candidates[index]
             descriptor.text_source = descriptor.source or agents_pb2.DESCRIPTOR_SOURCE_SIGNAL
         if windows is not None and captions is not None:
             for index, caption in enumerate(captions.parts):
@@ -100,13 +97,14 @@ def _whole(facts: Facts, captions: Captions | None, heard: FloatArray | None) ->
 def _candidates(
     facts: Facts,
     dimension: agents_pb2.DescriptorDimension.ValueType,
-    place: int,
     captions: Captions | None,
     heard: FloatArray | None,
-) -> Sequence[str]:
-    """Candidates for one text: of what a model hears the captioner's beside ours, else several wordings of ours."""
-    ours = [variant[place] for variant in _WRITERS[dimension](facts)]
+) -> Sequence[Triple]:
+    """Candidates for one dimension: of what a model hears the captioner's beside ours, else several wordings of ours."""
+    ours = _WRITERS[dimension](facts)
     if captions is None or heard is None or dimension not in _TOPICS:
         return ours
-    written = grounded(captions.topics.get((_TOPICS[dimension], LENGTHS[place]), ()), heard)
+    written = [
+        texts for texts in captions.topics.get(_TOPICS[dimension], ()) if len(grounded(texts, heard)) == len(texts)
+    ]
     return [*written, ours[0]] if written else ours

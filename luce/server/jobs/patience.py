@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from luce.errors import Cancelled, ResourceExhausted, Unavailable
 from luce.server.deadline import Deadline
@@ -14,6 +14,28 @@ _log = logging.getLogger(__name__)
 _FIRST_PAUSE_S: Final = 0.25
 
 T = TypeVar("T")
+
+
+class Patience(Protocol):
+    """How a call is made: at once, or again and again."""
+
+    async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The call's answer."""
+        ...
+
+
+async def at_once(call: Callable[[], Awaitable[T]]) -> T:
+    """One try."""
+    return await call()
+
+
+def patience(*, deadline: Deadline, longest_pause_s: float, what: str) -> Patience:
+    """`patiently` with its arguments, for many calls."""
+
+    async def call_patiently(call: Callable[[], Awaitable[T]]) -> T:
+        return await patiently(call, deadline=deadline, longest_pause_s=longest_pause_s, what=what)
+
+    return call_patiently
 
 
 async def patiently(call: Callable[[], Awaitable[T]], *, deadline: Deadline, longest_pause_s: float, what: str) -> T:

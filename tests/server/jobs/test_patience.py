@@ -4,7 +4,7 @@ import pytest
 
 from luce.errors import InvalidArgument, ResourceExhausted, Unavailable
 from luce.server.deadline import Deadline
-from services.agents.patience import patiently
+from luce.server.jobs.patience import patiently
 
 
 class Flaky:
