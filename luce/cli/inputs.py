@@ -34,6 +34,8 @@ async def answer_each(
     work: Callable[[AsyncClient, str], Awaitable[T]],
     lines: Callable[[str, T], Sequence[str]],
     values: Callable[[T], dict[str, Any]],
+    *,
+    texts: Sequence[str] | None = None,
 ) -> int:
     """Work on every input, a few at once, and print each answer as soon as it and those before it are there.
 
@@ -42,6 +44,7 @@ async def answer_each(
         work: From a client and an input to its answer.
         lines: An answer for people.
         values: An answer for `--json`.
+        texts: The inputs, where they are not the files of the command line.
 
     Returns:
         The highest of the inputs' exit codes.
@@ -61,9 +64,10 @@ async def answer_each(
             for line in lines(path, outcome):
                 answer(line)
 
-    missing = {path: error for path in arguments.inputs if (error := _missing(path)) is not None}
-    if len(missing) == len(set(arguments.inputs)):
-        for path in arguments.inputs:
+    given: Sequence[str] = arguments.inputs if texts is None else texts
+    missing = {} if texts is not None else {path: error for path in given if (error := _missing(path)) is not None}
+    if len(missing) == len(set(given)):
+        for path in given:
             tell(path, missing[path])
         return code
 
@@ -74,8 +78,8 @@ async def answer_each(
 
     async with server(arguments.server, say) as (address, _), client_for(arguments, address) as client:
         await client.wait_ready()
-        async with aclosing(_in_order([one(client, path) for path in arguments.inputs])) as outcomes:
-            inputs = iter(arguments.inputs)
+        async with aclosing(_in_order([one(client, path) for path in given])) as outcomes:
+            inputs = iter(given)
             async for outcome in outcomes:
                 tell(next(inputs), outcome)
     return code

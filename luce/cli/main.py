@@ -23,6 +23,7 @@ examples:
   luce up --detach                       start the stack, and keep it warm
   luce describe song.ogg --plot song.png what a piece of music says of itself, drawn
   luce feel *.mp3 --json                 valence and arousal, one JSON object a line
+  luce align photo.jpg song.ogg          how well a picture and a piece of music fit, and why
   luce down                              stop the stack
 
 exit codes:
@@ -32,7 +33,7 @@ exit codes:
 
 def make_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from luce.cli import compose, describe, embed, feel, imagine, jobs, paint, score, stack
+    from luce.cli import align, compose, describe, embed, feel, imagine, jobs, paint, score, stack
 
     parser = argparse.ArgumentParser(
         prog="luce",
@@ -49,6 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
     describe.add_parser(commands)
     feel.add_parser(commands)
     embed.add_parser(commands)
+    align.add_parser(commands)
     jobs.add_parser(commands)
     stack.add_parsers(commands)
     return parser

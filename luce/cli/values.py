@@ -10,6 +10,7 @@ from typing import Any
 from luce._music_types import Composition
 from luce._types import (
     AgentReport,
+    Alignment,
     Descriptor,
     EmotionPoint,
     Feeling,
@@ -89,6 +90,23 @@ def feeling(value: Feeling) -> dict[str, Any]:
         "valence_uncertainty": round(valence, 4),
         "arousal_uncertainty": round(arousal, 4),
         "curve": curve(value.curve),
+        "notes": list(value.notes),
+    }
+
+
+def alignment(value: Alignment) -> dict[str, Any]:
+    """How well an image and a piece of music fit."""
+    return {
+        "overall": round(value.overall, 4),
+        "emotion": round(value.emotion, 4),
+        "semantic": None if value.semantic is None else round(value.semantic, 4),
+        "image_emotion": emotion(value.image_emotion),
+        "music_emotion": emotion(value.music_emotion),
+        "reasons": [
+            {"axis": reason.axis, "fit": round(reason.fit, 4), "text": reason.text} for reason in value.reasons
+        ],
+        "seen": list(value.seen),
+        "heard": list(value.heard),
     }
 
 

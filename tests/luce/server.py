@@ -398,11 +398,37 @@ class SmallServer(
 
     def Embed(self, request: mapping_pb2.EmbedRequest, context: Any) -> mapping_pb2.EmbedResponse:
         self._begin("Embed", context)
-        embeddings = [mapping_pb2.Embedding(values=[1.0, 0.0]) for _ in request.texts]
+        embeddings = [mapping_pb2.Embedding(values=[1.0, 0.0], medium="text") for _ in request.texts]
+        embeddings += [mapping_pb2.Embedding(values=[0.0, 1.0], medium="image") for _ in request.media]
         return mapping_pb2.EmbedResponse(embeddings=embeddings, model="text_encoder:1", tokens=3)
 
     def Feel(self, request: mapping_pb2.FeelRequest, context: Any) -> mapping_pb2.FeelResponse:
         self._begin("Feel", context)
         if request.media.filename.startswith("bad"):
             abort(context, MalformedMedia("cut short", field="media"))
-        return mapping_pb2.FeelResponse(emotion=MUSIC.emotion, curve=MUSIC.curve, medium="audio")
+        if request.WhichOneof("input") == "text":
+            if not request.text.strip():
+                abort(context, InvalidArgument("text holds no words", field="text", limit="at least one word"))
+            return mapping_pb2.FeelResponse(
+                emotion=MUSIC.emotion, medium="text", valence_uncertainty=0.5, notes=["The words do not look English."]
+            )
+        return mapping_pb2.FeelResponse(
+            emotion=MUSIC.emotion,
+            curve=MUSIC.curve,
+            medium="audio",
+            valence_uncertainty=0.25,
+            arousal_uncertainty=0.125,
+        )
+
+    def Align(self, request: mapping_pb2.AlignRequest, context: Any) -> mapping_pb2.AlignResponse:
+        self._begin("Align", context)
+        return mapping_pb2.AlignResponse(
+            emotion=0.75,
+            semantic=0.5 if request.audio.filename.endswith("ogg") else None,
+            overall=0.625,
+            image_emotion=MUSIC.emotion,
+            music_emotion=MUSIC.emotion,
+            reasons=[mapping_pb2.AlignReason(axis="valence", fit=0.25, text="In valence they pull apart.")],
+            seen=["seashore"],
+            heard=["piano"],
+        )

@@ -194,6 +194,15 @@ def test_embed_answers_for_people_and_as_json(run: Run) -> None:
     assert embedded["embeddings"] == [{"text": "a", "truncated": False, "vector": [1.0, 0.0]}]
 
 
+def test_embed_puts_the_vectors_of_media_behind_those_of_texts(run: Run, song: Path) -> None:
+    embedded = json.loads(run("embed", "a", "--media", "song.ogg", "--json").stdout)
+    assert embedded["embeddings"] == [
+        {"text": "a", "truncated": False, "vector": [1.0, 0.0]},
+        {"file": "song.ogg", "medium": "image", "vector": [0.0, 1.0]},
+    ]
+    assert run("embed").returncode == 4
+
+
 def test_on_a_terminal_progress_is_shown_as_bars(environment: dict[str, str], song: Path) -> None:
     terminal, side = pty.openpty()
     command = [sys.executable, "-m", "luce.cli.main", "paint", "song.ogg"]
@@ -223,7 +232,7 @@ def test_without_a_stack_there_is_nothing_to_list_stop_or_tell_of(run: Run) -> N
     assert "nothing was running" in run("down").stderr
 
 
-@pytest.mark.parametrize("command", ["paint", "jobs", "up", "status", "down", "describe", "feel", "embed"])
+@pytest.mark.parametrize("command", ["paint", "jobs", "up", "status", "down", "describe", "feel", "embed", "align"])
 def test_every_command_has_help(run: Run, command: str) -> None:
     done = run(command, "--help")
     assert done.returncode == 0

@@ -86,6 +86,55 @@ def test_feel_as_json_is_one_object_a_line(run: Run, song: Path) -> None:
     assert "valence +0.75 ± 0.25" in run("feel", "song.ogg").stdout
 
 
+def test_feel_takes_words_instead_of_files(run: Run) -> None:
+    (told,) = lines(run("feel", "--text", "a train that left", "--json"))
+    assert (told["input"], told["medium"], told["curve"]) == ("a train that left", "text", [])
+    assert (told["valence_uncertainty"], told["notes"]) == (0.5, ["The words do not look English."])
+    plain = run("feel", "--text", "far " * 40).stdout.splitlines()
+    assert plain[0].startswith("far far")
+    assert "…  Q1  valence +0.75 ± 0.50" in plain[0]
+    assert plain[1:] == ["  The words do not look English."]
+
+
+def test_feel_takes_texts_line_by_line_and_answers_in_their_order(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "luce.cli.main", "feel", "--text", "-", "--json"]
+    given = b"a calm sea\r\n\nth\xffnder"
+    done = subprocess.run(command, env=environment, input=given, capture_output=True, timeout=60)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["input"] for one in told] == ["a calm sea", "", "th\ufffdnder"]
+    assert told[1]["error"] == {
+        "code": "invalid_argument",
+        "message": "text holds no words",
+        "field": "text",
+        "limit": "at least one word",
+        "retry_after_s": None,
+    }
+    assert (told[0]["valence"], told[2]["valence"], done.returncode) == (0.75, 0.75, exits.BAD_INPUT)
+    nothing = subprocess.run(command, env=environment, input=b"", capture_output=True, timeout=60)
+    assert (nothing.returncode, nothing.stdout) == (0, b"")
+
+
+@pytest.mark.parametrize("given", [[], ["song.ogg", "--text", "a"]])
+def test_feel_wants_files_or_words(run: Run, song: Path, given: list[str]) -> None:
+    done = run("feel", *given, "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]["field"]) == (exits.BAD_INPUT, "FILE")
+
+
+def test_align_tells_how_well_two_media_fit_and_why(run: Run, song: Path, tmp_path: Path) -> None:
+    for name in ("photo.png", "piece.mid"):
+        (tmp_path / name).write_bytes(name.encode())
+    told = json.loads(run("align", "photo.png", "song.ogg", "--json").stdout)
+    assert (told["image"], told["audio"], told["overall"], told["semantic"]) == ("photo.png", "song.ogg", 0.625, 0.5)
+    assert told["reasons"] == [{"axis": "valence", "fit": 0.25, "text": "In valence they pull apart."}]
+    assert (told["seen"], told["heard"], told["music_emotion"]["quadrant"]) == (["seashore"], ["piano"], "Q1")
+    plain = run("align", "photo.png", "piece.mid").stdout.splitlines()
+    assert plain[0] == "fit 0.62  (emotion 0.75, meaning unknown)"
+    assert plain[1].startswith("  photo.png  Q1  valence +0.75")
+    assert plain[-1] == "  In valence they pull apart."
+    missing = run("align", "none.png", "song.ogg", "--json")
+    assert (missing.returncode, json.loads(missing.stdout)["error"]["field"]) == (exits.BAD_INPUT, "image")
+
+
 @pytest.mark.parametrize("command", ["describe", "feel"])
 def test_a_bad_input_is_an_error_in_its_place_and_the_others_go_on(run: Run, songs: list[str], command: str) -> None:
     done = run(command, *songs, "missing.ogg", "a.ogg", "--json")
