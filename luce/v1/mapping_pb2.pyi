@@ -407,19 +407,27 @@ class ComposeRequest(_message.Message):
 
     TEXT_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    MIDI_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """A story, a poem, a few words: 1..16000 characters."""
+    """A story, a poem, a few words: 1..16000 characters. May be left out where `midi` is given."""
     @_builtins.property
     def options(self) -> Global___MusicOptions: ...
+    @_builtins.property
+    def midi(self) -> _media_pb2.BlobRef:
+        """A MIDI file to go on from: the music begins where its last bars end, in their metre, and in their key and tempo where
+        no others are asked for. Without a text it goes on feeling as they do.
+        """
+
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         options: Global___MusicOptions | None = ...,
+        midi: _media_pb2.BlobRef | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["midi", b"midi", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["midi", b"midi", "options", b"options", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
