@@ -100,7 +100,7 @@ def _candidates(
     captions: Captions | None,
     heard: FloatArray | None,
 ) -> Sequence[Triple]:
-    """Candidates for one dimension: of what a model hears the captioner's beside ours, else several wordings of ours."""
+    """Candidates for one dimension: the captioner's beside ours where a model hears it, else wordings of ours."""
     ours = _WRITERS[dimension](facts)
     if captions is None or heard is None or dimension not in _TOPICS:
         return ours

@@ -277,18 +277,23 @@ class _Reader:
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """Mono, (about `_BLOCK_SAMPLES`,) each."""
-        held: list[NDArray[np.float32]] = []
+        held: list[NDArray[np.generic]] = []
         count = 0
         for frame in self._frames():
-            samples = _to_float(frame)
-            check_finite(samples, field=self._field)
-            held.append(samples.mean(axis=0, dtype=np.float32))
-            count += len(held[-1])
+            held.append(_raw(frame))
+            count += frame.samples
             if count >= _BLOCK_SAMPLES:
-                yield np.concatenate(held)
+                yield self._mono(held)
                 held, count = [], 0
         if held:
-            yield np.concatenate(held)
+            yield self._mono(held)
+
+    def _mono(self, frames: list[NDArray[np.generic]]) -> NDArray[np.float32]:
+        """The mean of the channels. Frames are small: they are joined before anything is done to them."""
+        samples = _to_float(np.concatenate(frames, axis=1))
+        check_finite(samples, field=self._field)
+        mean: NDArray[np.float32] = samples[0] if len(samples) == 1 else samples.mean(axis=0, dtype=np.float32)
+        return mean
 
     def check_whole(self) -> None:
         """Hold what came out against what the file promised."""
@@ -333,11 +338,14 @@ class _Reader:
             )
 
 
-def _to_float(frame: av.AudioFrame) -> NDArray[np.float32]:
-    """The samples of a frame, (channels, n) float32 with full scale [-1, 1]."""
-    raw = frame.to_ndarray()
-    if not frame.format.is_planar:
-        raw = raw.reshape(-1, frame.layout.nb_channels).T
+def _raw(frame: av.AudioFrame) -> NDArray[np.generic]:
+    """The samples of a frame as they are, (channels, n)."""
+    raw: NDArray[np.generic] = frame.to_ndarray()
+    return raw if frame.format.is_planar else raw.reshape(-1, frame.layout.nb_channels).T
+
+
+def _to_float(raw: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Samples as float32 with full scale [-1, 1]."""
     if raw.dtype.kind == "f":
         # A double beyond float32's range becomes infinite here, and is refused as such.
         with np.errstate(over="ignore"):

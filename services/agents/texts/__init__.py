@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from services.agents.texts.caption import caption_of
 from services.agents.texts.facts import Facts, facts_of
-from services.agents.texts.lengths import LENGTHS, Variants
+from services.agents.texts.lengths import LENGTHS, Triple, Variants
 
-__all__ = ["LENGTHS", "Facts", "Variants", "caption_of", "facts_of"]
+__all__ = ["LENGTHS", "Facts", "Triple", "Variants", "caption_of", "facts_of"]
