@@ -79,12 +79,8 @@ class TextEmbedder:
 
     def __init__(self, inference: InferenceClient, settings: TextEmbedderSettings | None = None) -> None:
         settings = settings or TextEmbedderSettings()
-        if not settings.tokenizer.is_file():
-            raise FileNotFoundError(f"no tokenizer at {settings.tokenizer} (LUCE_TEXT_TOKENIZER)")
         self._inference = inference
-        self._tokenizer: Tokenizer = Tokenizer.from_file(str(settings.tokenizer))
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(BUCKETS[-1])
+        self._tokenizer = open_tokenizer(settings)
         self._coalescer: Coalescer[list[int], tuple[NDArray[np.float32], str]] = Coalescer(
             self._infer, max_rows=settings.max_rows, in_flight=settings.in_flight, max_waiting=settings.max_waiting
         )
@@ -103,7 +99,7 @@ class TextEmbedder:
             encodings = self._tokenizer.encode_batch(list(texts))
         else:
             encodings = await asyncio.to_thread(self._tokenizer.encode_batch, list(texts))
-        rows = [(_bucket(len(encoding.ids)), encoding.ids) for encoding in encodings]
+        rows = [(bucket(len(encoding.ids)), encoding.ids) for encoding in encodings]
         answers = await self._coalescer.submit(rows, until)
         return Embedded(
             vectors=np.stack([vector for vector, _ in answers]),
@@ -126,5 +122,20 @@ class TextEmbedder:
         return [(vector, result.version) for vector in vectors]
 
 
-def _bucket(tokens: int) -> int:
+def open_tokenizer(settings: TextEmbedderSettings) -> Tokenizer:
+    """The tokenizer of `text_encoder`, cutting at the longest bucket and not padding.
+
+    Raises:
+        FileNotFoundError: There is none where the settings say.
+    """
+    if not settings.tokenizer.is_file():
+        raise FileNotFoundError(f"no tokenizer at {settings.tokenizer} (LUCE_TEXT_TOKENIZER)")
+    tokenizer: Tokenizer = Tokenizer.from_file(str(settings.tokenizer))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(BUCKETS[-1])
+    return tokenizer
+
+
+def bucket(tokens: int) -> int:
+    """The length that a text of so many tokens is padded to; at most the longest of `BUCKETS`."""
     return next(length for length in BUCKETS if length >= tokens)
