@@ -1,4 +1,5 @@
-"""Measures `paint` on a warm stack: wall time of one 30-second song into one picture, and the share of each stage.
+"""Measures `paint` on a warm stack: wall time of one 30-second song into one picture, the share of each stage, and what
+four pictures in flight cost against one.
 
 python -m loadtests.paint --repeats 5
 """
@@ -21,7 +22,7 @@ SONG = Path(__file__).parents[1] / "examples" / "songs" / "ode_to_joy.ogg"
 
 async def measure(repeats: int) -> dict[str, object]:
     """Paints `repeats` times, one after the other, and answers medians in seconds."""
-    walls, stages = [], []
+    walls, stages, together = [], [], []
     async with server(None, say) as (address, startup_s), AsyncClient(address) as client:
         await client.wait_ready()
         await client.paint(SONG, seed=0, size="256x256")
@@ -30,6 +31,8 @@ async def measure(repeats: int) -> dict[str, object]:
             painting = await client.paint(SONG, seed=seed, size="256x256")
             walls.append(time.monotonic() - started)
             stages.append(dict(painting.timings))
+            # In turns, so that other load falls on both.
+            together.append((await client.paint(SONG, seed=seed, size="256x256", n=4)).timings["paint"])
     names = list(dict.fromkeys(name for stage in stages for name in stage))
     medians = {name: statistics.median(stage.get(name, 0.0) for stage in stages) for name in names}
     wall = statistics.median(walls)
@@ -38,6 +41,7 @@ async def measure(repeats: int) -> dict[str, object]:
         "startup_s": round(startup_s, 2),
         "wall_s": {"median": round(wall, 3), "max": round(max(walls), 3)},
         "stages_s": {name: round(value, 3) for name, value in medians.items()},
+        "four_pictures_cost": round(statistics.median(together) / medians["paint"], 2),
         "share": {name: round(value / wall, 3) for name, value in medians.items()},
     }
 

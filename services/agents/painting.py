@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from luce.server.jobs import JobContext
+from luce.server.jobs.patience import patiently
 from luce.server.media import Audio, MediaDecoder, encode_png
 from luce.server.media.animation import AUDIO_RATE
 from luce.server.music.midi import MAGIC
@@ -16,10 +17,9 @@ from services.agents import provenance
 from services.agents.easel import Easel, Span
 from services.agents.generator import Picture, PictureGenerator, PictureOrder
 from services.agents.hearing import Hearing
-from services.agents.imagining import Imagination
+from services.agents.imagining import MAX_PROMPTS, Imagination
 from services.agents.measuring import Measured, PictureCritic, best
 from services.agents.orders import PaintOrder, candidate_seed, paint_order, seed_of
-from services.agents.patience import patiently
 from services.agents.screening import Screening
 from services.agents.sequence import moments_of
 from services.agents.settings import AgentsSettings
@@ -33,12 +33,12 @@ _FRAMES_PAINTED, _FRAMES_SEEN, _FILMED = 0.60, 0.63, 0.97
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Wanted:
-    """One picture of the result.
+    """One candidate of one picture of the result.
 
     Attributes:
         prompt: What it shows.
         emotion: How the music feels at it; None without music.
-        seed: Of the picture.
+        seed: Of the noise that it starts from.
         time_s: When it is seen in an animation, seconds.
     """
 
@@ -57,7 +57,7 @@ class _Kept:
         order: What was asked of the model.
         picture: What came of it.
         measured: How it fits.
-        candidate: Which of the candidates it is.
+        candidate: Which of the picture's candidates it is.
     """
 
     wanted: _Wanted
@@ -109,15 +109,17 @@ class Painter:
         music = await self._listen(order, context) if order.audio_key else None
         with context.stage("imagine"):
             imagined = await patiently(
-                lambda: self._imagination.imagine(music, order.text, order.count, context.seed, order.agents),
+                lambda: self._imagination.imagine(music, order.text, prompt_count(order), context.seed, order.agents),
                 deadline=context.deadline,
                 longest_pause_s=self._settings.outage_pause_s,
                 what=f"job {context.job_id}",
             )
             prompts = list(imagined.prompts)
-            wanted = self._wanted(order, music, prompts, context.seed)
-            for one in wanted:
-                await context.partial(prompt=one.prompt)
+            for prompt in prompts:
+                prompt.negative_text = ", ".join(filter(None, (order.negative_text, prompt.negative_text)))
+            wanted = _wanted(order, music, prompts, context.seed)
+            for prompt in _distinct(one.prompt for picture in wanted for one in picture):
+                await context.partial(prompt=prompt)
         await context.progress("paint", _IMAGINED)
         kept = await self._paint(order, wanted, context)
         result = agents_pb2.PaintResult(music=music, report=imagined.report if order.explain else None)
@@ -138,57 +140,36 @@ class Painter:
         await context.progress("imagine", _HEARD)
         return music
 
-    def _wanted(
-        self,
-        order: PaintOrder,
-        music: agents_pb2.MusicDescription | None,
-        prompts: Sequence[agents_pb2.Prompt],
-        seed: int,
-    ) -> list[_Wanted]:
-        """A picture for each prompt; or key pictures for the first, which share its noise."""
-        if order.frames and music is not None:
-            wanted = []
-            for moment in moments_of(music, order.text, prompts[0], order.frames):
-                emotion = emotion_pb2.Emotion(valence=moment.emotion.valence, arousal=moment.emotion.arousal)
-                wanted.append(_Wanted(moment.prompt, emotion, seed, moment.time_s))
-        else:
-            felt = music.emotion if music is not None else None
-            wanted = [_Wanted(prompt, felt, seed_of(seed, index)) for index, prompt in enumerate(prompts)]
-        for one in wanted:
-            one.prompt.negative_text = ", ".join(filter(None, (order.negative_text, one.prompt.negative_text)))
-        return wanted
-
-    async def _paint(self, order: PaintOrder, wanted: Sequence[_Wanted], context: JobContext) -> list[_Kept]:
+    async def _paint(self, order: PaintOrder, wanted: Sequence[Sequence[_Wanted]], context: JobContext) -> list[_Kept]:
         """Every candidate of every picture, and the best of each."""
         painted, seen = (_FRAMES_PAINTED, _FRAMES_SEEN) if order.frames else (_PAINTED, _SEEN)
-        orders, shown = [], []
-        for index, one in enumerate(wanted):
-            for candidate in range(order.candidates):
-                orders.append(_picture_order(order, one.prompt, candidate_seed(one.seed, candidate)))
-                shown.append(index if candidate == 0 else None)
+        each = [one for picture in wanted for one in picture]
+        orders = [_picture_order(order, one.prompt, one.seed) for one in each]
+        # Of several candidates the first is the one that is shown in the making.
+        shown = [index if number == 0 else None for index, some in enumerate(wanted) for number in range(len(some))]
         with context.stage("paint"):
             pictures = await self._easel.paint(orders, context, Span(_IMAGINED, painted), shown=shown)
         await context.progress("look", painted)
         with context.stage("look"):
-            measured = await self._look(order, wanted, pictures, context)
+            measured = await self._look(each, pictures, context)
         for model, version in measured[0].models:
             context.used_model(model, version)
         await context.progress("look", seen)
-        kept = []
-        for index, one in enumerate(wanted):
-            first = index * order.candidates
-            choice = best(measured[first : first + order.candidates])
+        kept: list[_Kept] = []
+        first = 0
+        for candidates in wanted:
+            choice = best(measured[first : first + len(candidates)])
             place = first + choice
-            kept.append(_Kept(one, orders[place], pictures[place], measured[place], choice))
+            kept.append(_Kept(each[place], orders[place], pictures[place], measured[place], choice))
+            first += len(candidates)
         return kept
 
     async def _look(
-        self, order: PaintOrder, wanted: Sequence[_Wanted], pictures: Sequence[Picture], context: JobContext
+        self, wanted: Sequence[_Wanted], pictures: Sequence[Picture], context: JobContext
     ) -> list[Measured]:
         async def look() -> list[Measured]:
             meant = await self._critic.read([one.prompt for one in wanted], [one.emotion for one in wanted])
-            each = [one for one in meant for _ in range(order.candidates)]
-            return await self._critic.measure([picture.pixels for picture in pictures], each)
+            return await self._critic.measure([picture.pixels for picture in pictures], meant)
 
         return await patiently(
             look,
@@ -276,6 +257,50 @@ class Painter:
             candidate=one.candidate,
             time_s=one.wanted.time_s,
         )
+
+
+def prompt_count(order: PaintOrder) -> int:
+    """How many prompts are needed: one for each picture, and for its candidates as many more as there may be."""
+    return order.count * min(order.candidates, MAX_PROMPTS // order.count)
+
+
+def _wanted(
+    order: PaintOrder, music: agents_pb2.MusicDescription | None, prompts: Sequence[agents_pb2.Prompt], seed: int
+) -> list[list[_Wanted]]:
+    """The candidates of each picture; or, each alone, the key pictures of an animation, which share their noise.
+
+    The first candidates have the prompts and seeds of pictures without others. Further ones have prompts of their own,
+    as far as there are: what a picture feels like hangs on its words more than on its noise.
+    """
+    if order.frames and music is not None:
+        return [
+            [
+                _Wanted(
+                    moment.prompt,
+                    emotion_pb2.Emotion(valence=moment.emotion.valence, arousal=moment.emotion.arousal),
+                    seed,
+                    moment.time_s,
+                )
+            ]
+            for moment in moments_of(music, order.text, prompts[0], order.frames)
+        ]
+    felt = music.emotion if music is not None else None
+    return [
+        [
+            _Wanted(
+                prompts[(index + order.count * candidate) % len(prompts)],
+                felt,
+                candidate_seed(seed_of(seed, index), candidate),
+            )
+            for candidate in range(order.candidates)
+        ]
+        for index in range(order.count)
+    ]
+
+
+def _distinct(prompts: Iterable[agents_pb2.Prompt]) -> list[agents_pb2.Prompt]:
+    """Prompts in order, each once."""
+    return list({id(prompt): prompt for prompt in prompts}.values())
 
 
 def _picture_order(order: PaintOrder, prompt: agents_pb2.Prompt, seed: int) -> PictureOrder:

@@ -5,6 +5,7 @@ import pytest
 from luce.errors import InvalidArgument
 from luce.v1 import agents_pb2, media_pb2
 from services.agents.orders import candidate_seed, paint_order, seed_of
+from services.agents.painting import prompt_count
 
 AUDIO = media_pb2.BlobRef(key="k")
 
@@ -77,6 +78,13 @@ def test_the_first_candidate_has_the_pictures_own_seed_and_the_others_seeds_of_t
     assert candidate_seed(7, 0) == 7
     assert len(seeds) == 32
     assert all(0 <= seed < 2**64 for seed in seeds)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "candidates", "prompts"), [(1, 1, 1), (1, 4, 4), (2, 3, 6), (3, 8, 6), (4, 4, 8), (8, 8, 8)]
+)
+def test_candidates_have_prompts_of_their_own_as_far_as_there_are(pictures: int, candidates: int, prompts: int) -> None:
+    assert prompt_count(paint_order(request(n=pictures, best_of=candidates))) == prompts
 
 
 def test_neither_audio_nor_prompt_is_refused() -> None:
