@@ -1,5 +1,7 @@
-"""Measures `paint` on a warm stack: wall time of one 30-second song into one picture, the share of each stage, and what
-four pictures in flight cost against one.
+"""Measures `paint` on a warm stack.
+
+The wall time of one 30-second song into one picture, the share of each stage, and what four pictures in flight cost
+against one.
 
 python -m loadtests.paint --repeats 5
 """
