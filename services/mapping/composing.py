@@ -1,34 +1,44 @@
-"""The compose job: read, think, compose, sound, store (Story2MIDI)."""
+"""The compose job: read, think, compose, sound, store (Story2MIDI); words, a beginning in MIDI, or both."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TypeVar
 
-from luce.server.chain import Chain
+from luce.server.chain import Chain, Impression
+from luce.server.inference import InferenceClient
 from luce.server.jobs import JobContext
 from luce.server.jobs.patience import patiently
 from luce.server.music import limits
 from luce.server.music.composing.planning import Moment
 from luce.v1 import emotion_pb2, jobs_pb2, mapping_pb2
+from services.mapping.continuing import Beginning, begin
 from services.mapping.orders import music_order, seed_of
 from services.mapping.pieces import Composer, Work
-from services.mapping.reading import Reading, TextReader
+from services.mapping.reading import TextReader
 from services.mapping.settings import MappingSettings
 from services.mapping.wishing import chain_steps, obtained_step, wish_of
 
 _TITLE_CHARACTERS = 60
+
+T = TypeVar("T")
 
 
 class Storyteller:
     """The handler of compose jobs. One instance serves any number at once.
 
     Args:
+        inference: A client of the model server.
         reader: Reads texts.
         composer: Writes pieces.
         settings: Time limits.
     """
 
-    def __init__(self, reader: TextReader, composer: Composer, settings: MappingSettings) -> None:
+    def __init__(
+        self, inference: InferenceClient, reader: TextReader, composer: Composer, settings: MappingSettings
+    ) -> None:
+        self._inference = inference
         self._reader = reader
         self._composer = composer
         self._settings = settings
@@ -42,38 +52,45 @@ class Storyteller:
             ServiceError: Something else is; another attempt may succeed.
         """
         request = task.task.compose
-        limits.check_story(request.text)
         order = music_order(request.options)
         await context.progress("read", 0.0)
         with context.stage("read"):
-
-            async def read() -> Reading:
-                return await self._reader.read(request.text, order.emotion)
-
-            reading = await patiently(
-                read,
-                deadline=context.deadline,
-                longest_pause_s=self._settings.outage_pause_s,
-                what=f"job {context.job_id}",
-            )
-            impression = replace(reading.impression, description=title_of(request.text))
+            beginning = await self._begin(request.midi.key, context) if request.HasField("midi") else None
+            if request.text or beginning is None:
+                limits.check_story(request.text)
+                reading = await self._patiently(lambda: self._reader.read(request.text, order.emotion), context)
+                impression = replace(reading.impression, description=title_of(request.text))
+                embedding, notes = reading.embedding, reading.notes
+                for name, version in reading.models:
+                    context.used_model(name, version)
+            else:
+                impression, embedding, notes = Impression(order.emotion or beginning.emotion), None, ()
             thoughts = [self._chain.think(impression, seed_of(context.seed, index)) for index in range(order.count)]
-        name, _, version = reading.model.partition(":")
-        context.used_model(name, version)
-        steps = chain_steps(thoughts[0], reading.notes)
+        felt = impression.emotion
+        moments = (Moment(order.seconds, felt.valence, felt.arousal),)
+        title = title_of(request.text) or "Continuation"
+        wishes = [wish_of(order, thought.controls, moments, embedding, beginning) for thought in thoughts]
+        steps = chain_steps(thoughts[0], notes)
         for step in steps:
             await context.partial(chain=step)
-        felt = reading.impression.emotion
-        moments = (Moment(order.seconds, felt.valence, felt.arousal),)
-        works = [
-            Work(wish_of(order, thought.controls, moments, reading.embedding), title_of(request.text))
-            for thought in thoughts
-        ]
-        pieces = await self._composer.compose(works, order, context)
+        pieces = await self._composer.compose([Work(wish, title) for wish in wishes], order, context)
         steps.append(obtained_step(pieces))
         await context.partial(chain=steps[-1])
         emotion = emotion_pb2.Emotion(valence=felt.valence, arousal=felt.arousal, dominance=felt.dominance)
         return jobs_pb2.Job.Result(compose=mapping_pb2.ComposeResult(pieces=pieces, emotion=emotion, chain=steps))
+
+    async def _begin(self, key: str, context: JobContext) -> Beginning:
+        data = await context.objects.get(key, owner=context.owner, deadline=context.deadline)
+        timeout_s = self._settings.infer_timeout_s
+        return await self._patiently(lambda: begin(self._inference, data, timeout_s=timeout_s), context)
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]], context: JobContext) -> T:
+        return await patiently(
+            call,
+            deadline=context.deadline,
+            longest_pause_s=self._settings.outage_pause_s,
+            what=f"job {context.job_id}",
+        )
 
 
 def title_of(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from luce.emotion import Emotion
 from luce.server.chain import Impression, read
-from luce.server.inference import TextEmbedder
+from luce.server.inference import TextEmbedder, TextFeeler
+from luce.server.inference.text_embedder import MODEL
 
 PASSAGE_WORDS: Final = 120
 """Words of one passage: what the text encoder reads in one go, with room to spare."""
@@ -34,13 +36,13 @@ class Reading:
     Attributes:
         impression: The feeling and the sights; the ground of the chain of thought.
         embedding: (384,) float32 of length 1: the mean of the passages.
-        model: Name and version of the encoder, as "name:version".
+        models: Name and version of each model that read.
         notes: What a reader should know of the reading; may be empty.
     """
 
     impression: Impression
     embedding: NDArray[np.float32]
-    model: str
+    models: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
 
 
@@ -49,11 +51,13 @@ class TextReader:
 
     Args:
         embedder: Text into vectors.
+        feeler: How texts feel.
         timeout_s: Longest call to a model, seconds.
     """
 
-    def __init__(self, embedder: TextEmbedder, timeout_s: float) -> None:
+    def __init__(self, embedder: TextEmbedder, feeler: TextFeeler, timeout_s: float) -> None:
         self._embedder = embedder
+        self._feeler = feeler
         self._timeout_s = timeout_s
 
     async def read(self, text: str, asked: Emotion | None = None) -> Reading:
@@ -69,14 +73,24 @@ class TextReader:
         parts = passages(text)
         embedded = await self._embedder.embed(parts, deadline=self._timeout_s)
         weights = np.array([len(part) for part in parts], np.float32)
-        mean = (embedded.vectors * weights[:, np.newaxis]).sum(axis=0)
-        impression = read(text)
-        if asked is not None:
-            impression = replace(impression, emotion=asked)
+        mean = np.average(embedded.vectors, axis=0, weights=weights)
+        models = [(MODEL, embedded.model.partition(":")[2])]
+        if asked is None:
+            felt = await self._feeler.feel(parts, deadline=self._timeout_s)
+            models += felt[0].models
+            asked = _mean_emotion([one.emotion for one in felt], weights)
+        # The lexicon names the sights; how they feel is the model's affair, or the caller's.
+        impression = replace(read(text), emotion=asked)
         notes = []
         if not is_english(text):
             notes.append("The words do not look English: what is read in them is uncertain.")
-        return Reading(impression, mean / max(float(np.linalg.norm(mean)), 1e-9), embedded.model, tuple(notes))
+        embedding = np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), np.float32)
+        return Reading(impression, embedding, tuple(dict(models).items()), tuple(notes))
+
+
+def _mean_emotion(emotions: Sequence[Emotion], weights: NDArray[np.float32]) -> Emotion:
+    points = [(one.valence, one.arousal, one.dominance) for one in emotions]
+    return Emotion(*(float(value) for value in np.clip(np.average(points, axis=0, weights=weights), -1, 1)))
 
 
 def passages(text: str) -> list[str]:

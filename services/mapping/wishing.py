@@ -13,13 +13,18 @@ from luce.server.music.composing.orchestra import DRUMS, INSTRUMENTS
 from luce.server.music.composing.planning import TIME_SIGNATURES, Moment, Wish
 from luce.server.music.composing.score import METRES
 from luce.v1 import mapping_pb2
+from services.mapping.continuing import Beginning
 from services.mapping.orders import MusicOrder
 
 _NAMES: Final = {instrument.program: name for name, instrument in INSTRUMENTS.items()}
 
 
 def wish_of(
-    order: MusicOrder, controls: Controls, moments: Sequence[Moment], embedding: NDArray[np.float32] | None
+    order: MusicOrder,
+    controls: Controls,
+    moments: Sequence[Moment],
+    embedding: NDArray[np.float32] | None,
+    beginning: Beginning | None = None,
 ) -> Wish:
     """What the composer is asked for: what the caller fixed, and else what the chain chose.
 
@@ -30,7 +35,13 @@ def wish_of(
         controls: Of the chain.
         moments: How the music feels through time.
         embedding: (384,) float32 of length 1, of what the music is about; None: the feeling alone.
+        beginning: What the music goes on from.
+
+    Raises:
+        InvalidArgument: What the caller fixed does not go with the beginning.
     """
+    if beginning is not None:
+        order = beginning.asked(order)
     metre = order.time_signature or (controls.metre if controls.metre in TIME_SIGNATURES else None)
     seconds = sum(moment.seconds for moment in moments)
     return Wish(
@@ -39,8 +50,9 @@ def wish_of(
         key=order.key,
         mode=None if order.key else controls.mode,
         time_signature=metre,
-        tempo_bpm=order.tempo_bpm or _whole_bars(controls.tempo_bpm, metre, seconds),
+        tempo_bpm=order.tempo_bpm or _whole_bars(beginning.bpm if beginning else controls.tempo_bpm, metre, seconds),
         instruments=order.instruments or _instruments(controls),
+        given=beginning.score if beginning else None,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from luce.server.bus import BusClient, ObjectStore
-from luce.server.inference import InferenceClient, TextEmbedder
+from luce.server.inference import InferenceClient, TextEmbedder, TextFeeler
 from luce.server.jobs import Jobs, JobWorker
 from luce.server.media import MediaDecoder, encode_png
 from luce.server.sound import Sounder, SoundSettings
@@ -39,6 +39,14 @@ class Hall:
         told = mapping_pb2.MusicOptions(**{"seed": 7, "seconds": 8.0, "candidates": 1, **options})  # type: ignore[arg-type]
         request = mapping_pb2.ComposeRequest(text=text, options=told)
         return (await self.jobs.submit(jobs_pb2.Task(compose=request), owner=OWNER))[0]
+
+    async def go_on(self, midi: bytes, text: str = "", **options: object) -> jobs_pb2.Job:
+        """A compose job that goes on from a MIDI file, to its end."""
+        blob = await self.objects.put(midi, media_type="audio/midi", filename="m.mid", owner=OWNER, max_bytes=1 << 26)
+        told = mapping_pb2.MusicOptions(**{"seed": 7, "seconds": 8.0, "candidates": 1, **options})  # type: ignore[arg-type]
+        request = mapping_pb2.ComposeRequest(text=text, midi=blob, options=told)
+        job, _ = await self.jobs.submit(jobs_pb2.Task(compose=request), owner=OWNER)
+        return await self.jobs.wait(job.id, OWNER, 60)
 
     async def compose(self, text: str, **options: object) -> jobs_pb2.Job:
         """The same from submission to its end."""
@@ -83,7 +91,9 @@ async def opened_hall(
     settings = MappingSettings(outage_pause_s=0.2)
     embedder = TextEmbedder(inference)
     composer = Composer(inference, Sounder(SoundSettings()), settings)
-    storyteller = Storyteller(TextReader(embedder, settings.infer_timeout_s), composer, settings)
+    storyteller = Storyteller(
+        inference, TextReader(embedder, TextFeeler(inference), settings.infer_timeout_s), composer, settings
+    )
     scorer = Scorer(decoder, Viewer(inference, embedder, settings.infer_timeout_s), composer, settings)
     workers = [
         JobWorker("compose", storyteller, concurrency=4, bus=bus),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from luce.emotion import Emotion
-from luce.server.inference import InferenceClient, TextEmbedder
+from luce.server.inference import InferenceClient, TextEmbedder, TextFeeler
 from services.mapping.reading import PASSAGE_WORDS, TextReader, is_english, passages
 
 
@@ -40,7 +40,7 @@ def test_english_is_told_from_other_languages(text: str, english: bool) -> None:
 
 
 async def test_a_text_is_read_as_a_feeling_and_a_vector(inference: InferenceClient) -> None:
-    reader = TextReader(TextEmbedder(inference), 20.0)
+    reader = TextReader(TextEmbedder(inference), TextFeeler(inference), 60.0)
     happy = await reader.read("A joyful wedding party dances in the sunshine.")
     sad = await reader.read("A lonely widow weeps at the grave in the cold rain.")
     assert happy.impression.emotion.valence > sad.impression.emotion.valence
@@ -52,7 +52,7 @@ async def test_a_text_is_read_as_a_feeling_and_a_vector(inference: InferenceClie
 
 
 async def test_a_long_text_is_read_to_its_end(inference: InferenceClient) -> None:
-    reader = TextReader(TextEmbedder(inference), 20.0)
+    reader = TextReader(TextEmbedder(inference), TextFeeler(inference), 60.0)
     beginning = "The sea was calm and blue that day. " * 60
     calm = await reader.read(beginning)
     ended = await reader.read(beginning + "Then the war came and burned the city. " * 60)
