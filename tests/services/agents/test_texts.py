@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,8 +21,14 @@ from services.agents.texts.facts import Texture
 from services.agents.texts.lengths import Variants
 from tests.services.agents.music import SAD, described
 
-WRITERS = (aesthetic.instruments, aesthetic.style, aesthetic.mood, structural.key, structural.time_signature)
-WRITERS = (*WRITERS, structural.tempo)
+WRITERS: tuple[Callable[[Facts], Variants], ...] = (
+    aesthetic.instruments,
+    aesthetic.style,
+    aesthetic.mood,
+    structural.key,
+    structural.time_signature,
+    structural.tempo,
+)
 TOKENIZER = Tokenizer.from_file(str(TextEmbedderSettings().tokenizer))
 TOKENIZER.no_padding()
 
@@ -59,8 +67,8 @@ def copied(music: agents_pb2.MusicDescription) -> agents_pb2.MusicDescription:
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_texts_come_in_three_lengths_of_about_so_many_tokens(writer: object) -> None:
-    variants: Variants = writer(known(copied(SAD)))  # type: ignore[operator]
+def test_texts_come_in_three_lengths_of_about_so_many_tokens(writer: Callable[[Facts], Variants]) -> None:
+    variants = writer(known(copied(SAD)))
     assert len({short for short, _, _ in variants}) == 3
     for variant in variants:
         counts = [tokens(text) for text in variant]
