@@ -1,0 +1,1 @@
+"""How pictures feel: model_repository/image_emotion."""
