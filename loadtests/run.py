@@ -17,6 +17,8 @@ from typing import Final
 MEASUREMENTS: Final = {
     "paint": "one song into one picture on a warm stack, and the share of each stage",
     "score": "30 s of music for a picture and for words, and the time to the first sound",
+    "describe": "a recording of three minutes described: wall time, processor time, memory",
+    "captioning": "captions one at a time and 16 in flight: tokens per second",
     "batching": "short requests beside long ones, iteration-level batching against run-to-completion",
     "gateway": "the gateway's cost beside direct calls of Triton; submit to durable acknowledgement",
 }
