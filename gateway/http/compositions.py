@@ -6,13 +6,16 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Request, Response
 
+from gateway.core import MIDI, Gateway
 from gateway.http import music
 from gateway.http.answers import problems
 from gateway.http.context import CoreOf, OwnerOf, WatchOf
 from gateway.http.multipart import boundary_of
 from gateway.http.music_schemas import CompositionForm, CompositionRequest
-from gateway.http.receiving import form_values, json_fields, receive_fields, unicode_text
+from gateway.http.receiving import form_values, json_fields, receive_form, unicode_text
 from gateway.http.schemas import Job
+from gateway.stopwatch import Stopwatch
+from luce.errors import UnsupportedMediaType
 from luce.v1 import jobs_pb2, mapping_pb2
 
 router = APIRouter(tags=["compose"])
@@ -47,28 +50,48 @@ async def compose_music(
         str | None, Header(description="Same key, same request: the same job. At most 255 characters")
     ] = None,
 ) -> Response:
-    """Write music that feels like a text: as MIDI, as sound, and as a picture of its notes.
+    """Write music that feels like a text, or goes on from a MIDI file: as MIDI, as sound, as a picture of its notes.
 
     Answers 202 with the job as soon as it is durable, or 200 with the finished job under `Prefer: wait=N`.
     """
-    content_type = request.headers.get("content-type", "")
-    options: CompositionForm | CompositionRequest
-    if boundary := boundary_of(content_type):
-        with watch.stage("upload"):
-            fields: dict[str, Any] = await receive_fields(request, boundary, core.settings.max_json_bytes)
-        options = CompositionForm.model_validate(form_values(fields))
-    else:
-        fields = await json_fields(request, content_type, core.settings.max_json_bytes, watch)
-        options = CompositionRequest.model_validate(fields, strict=True)
-    text = unicode_text("text", options.text)
-    task = jobs_pb2.Task(compose=mapping_pb2.ComposeRequest(text=text, options=music.music_options(options)))
+    wanted, timeout_s = await _read(request, core, owner, watch)
     return await music.submit(
         request,
         core,
         owner,
         watch,
-        task,
-        timeout_s=options.timeout_s,
+        jobs_pb2.Task(compose=wanted),
+        timeout_s=timeout_s,
         prefer=prefer,
         idempotency_key=idempotency_key,
     )
+
+
+async def _read(
+    request: Request, core: Gateway, owner: str, watch: Stopwatch
+) -> tuple[mapping_pb2.ComposeRequest, float | None]:
+    content_type = request.headers.get("content-type", "")
+    boundary = boundary_of(content_type)
+    if boundary is None:
+        fields = await json_fields(request, content_type, core.settings.max_json_bytes, watch)
+        told = CompositionRequest.model_validate(fields, strict=True)
+        wanted = _message(told)
+        if told.midi_key is not None:
+            wanted.midi.key = told.midi_key
+        return wanted, told.timeout_s
+    with core.upload("midi") as upload:
+        with watch.stage("upload"):
+            form, came = await receive_form(request, boundary, upload)
+        values: dict[str, Any] = form_values(form)
+        filled = CompositionForm.model_validate(values)
+        wanted = _message(filled)
+        if came:
+            upload.finish()
+            if upload.media_type != MIDI:
+                raise UnsupportedMediaType(f"midi is {upload.media_type}, not MIDI", field="midi", limit="a MIDI file")
+            wanted.midi.CopyFrom(await core.store(upload, owner, watch))
+        return wanted, filled.timeout_s
+
+
+def _message(options: CompositionForm | CompositionRequest) -> mapping_pb2.ComposeRequest:
+    return mapping_pb2.ComposeRequest(text=unicode_text("text", options.text), options=music.music_options(options))

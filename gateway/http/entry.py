@@ -122,7 +122,7 @@ class Entry:
         asked = headers.get(_TIMEOUT_HEADER)
         if asked is not None:
             return Deadline.from_seconds(asked.decode("latin-1"))
-        if path.endswith("/events"):
+        if path.endswith(("/events", "/audio")):
             # Ends with the job, whose time is limited.
             return Deadline.NEVER
         if path.startswith(_TRANSFERS):

@@ -57,8 +57,8 @@ class MusicOptions(RequestBody):
 
 
 class _Composition(MusicOptions):
-    text: str = Field(json_schema_extra={"minLength": 1, "maxLength": limits.TEXT_CHARACTERS[1]})
-    """A story, a poem, a few words."""
+    text: str = Field(default="", json_schema_extra={"maxLength": limits.TEXT_CHARACTERS[1]})
+    """A story, a poem, a few words. May be left out where there is a MIDI file to go on from."""
 
     seconds: float | None = ranged(limits.SECONDS)
     """Length, seconds; 30 where it is left out."""
@@ -71,9 +71,15 @@ class CompositionRequest(_Composition):
         json_schema_extra={"examples": [{"text": "The harbour slept under snow.", "seconds": 30, "seed": 7}]}
     )
 
+    midi_key: str | None = Field(default=None, max_length=512)
+    """Key of a MIDI file uploaded before (`POST /v1/blobs`), to go on from."""
+
 
 class CompositionForm(_Composition):
     """The same as `multipart/form-data`."""
+
+    midi: str | None = Field(default=None, json_schema_extra={"format": "binary"})
+    """A MIDI file to go on from: in its metre, and in its key and tempo where no others are asked for."""
 
 
 class _Score(MusicOptions):

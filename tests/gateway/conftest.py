@@ -24,7 +24,7 @@ from luce.server.jobs import JobContext, JobWorker
 from luce.server.media import encode_png
 from luce.server.settings import BusSettings, HostSettings, JobSettings, TritonSettings
 from luce.v1 import agents_pb2, emotion_pb2, jobs_pb2, mapping_pb2, media_pb2
-from tests.fixtures.media import encode, song
+from tests.fixtures.media import encode, song, wav_bytes
 from tests.fixtures.nats import NatsServer, free_port
 
 MAX_QUEUED = 6
@@ -181,8 +181,9 @@ async def write(queued: jobs_pb2.QueuedTask, job: jobs_pb2.Job, context: JobCont
                 kind="result",
             )
             getattr(piece, name).CopyFrom(blob)
-        if request.options.stream:
-            await context.audio(b"chunk", piece=index, index=0, start_s=0.0, duration_s=1.0, last=True)
+        for number in range(2 if request.options.stream else 0):
+            wav = wav_bytes(np.full((100, 2), number + 1, np.int16), channels=2)
+            await context.audio(wav, piece=index, index=number, start_s=number, duration_s=1.0, last=number == 1)
         pieces.append(piece)
     if task.HasField("compose"):
         return jobs_pb2.Job.Result(compose=mapping_pb2.ComposeResult(pieces=pieces, chain=[step]))

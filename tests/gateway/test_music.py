@@ -11,6 +11,7 @@ import pytest
 from luce.server.media import encode_png
 from luce.v1 import jobs_pb2, jobs_pb2_grpc, mapping_pb2, media_pb2, media_pb2_grpc
 from tests.fixtures.media import encode, happy_song
+from tests.fixtures.midi import midi_song
 from tests.fixtures.videos import GLOOMY, SUNNY, video
 from tests.gateway.conftest import Doors
 
@@ -38,9 +39,34 @@ async def test_a_text_becomes_a_job_whose_result_is_music(doors: Doors) -> None:
     assert (missing.status_code, missing.json()["field"]) == (404, "part")
     events = await doors.http.get(job["links"]["events"])
     parts = [json.loads(line[6:]) for line in events.text.splitlines() if line.startswith("data: ")]
-    (chunk,) = [part["audio"] for part in parts if "audio" in part]
-    assert (chunk["index"], chunk["last"]) == (0, True)
-    assert (await doors.http.get(chunk["audio"]["url"])).content == b"chunk"
+    chunks = [part["audio"] for part in parts if "audio" in part]
+    assert [(chunk["index"], chunk["last"]) for chunk in chunks] == [(0, False), (1, True)]
+    assert (await doors.http.get(chunks[0]["audio"]["url"])).content[:4] == b"RIFF"
+    heard = await doors.http.get(job["links"]["self"] + "/audio")
+    assert heard.headers["content-type"] == "audio/wav"
+    assert heard.content[:4] + heard.content[40:44] == b"RIFF" + b"\xff" * 4
+    assert np.frombuffer(heard.content[44:], np.int16).tolist() == [1] * 200 + [2] * 200
+
+
+async def test_a_piece_that_is_not_streamed_cannot_be_listened_to(doors: Doors) -> None:
+    job = (await doors.http.post(COMPOSITIONS, json={"text": "a sea"}, headers=WAIT)).json()
+    answer = await doors.http.get(job["links"]["self"] + "/audio")
+    assert (answer.status_code, answer.json()["field"]) == (409, "piece")
+    assert (await doors.http.get("/v1/jobs/nobody/audio")).status_code == 404
+
+
+async def test_music_goes_on_from_a_midi_file_sent_or_uploaded_before(doors: Doors) -> None:
+    midi = midi_song(bars=2)
+    sent = await doors.http.post(COMPOSITIONS, files={"midi": ("a.mid", midi)}, data={"seed": "1"})
+    assert sent.status_code == 202
+    blob = (await doors.http.post("/v1/blobs", files={"file": ("a.mid", midi)})).json()
+    uploaded = await doors.http.post(COMPOSITIONS, json={"text": "a calm sea", "midi_key": blob["key"]})
+    assert uploaded.status_code == 202
+    sound = await doors.http.post(COMPOSITIONS, files={"midi": ("a.wav", encode(happy_song(1.0), "wav"))})
+    assert (sound.status_code, sound.json()["field"]) == (415, "midi")
+    picture = (await doors.http.post("/v1/blobs", files={"file": ("a.png", PICTURE)})).json()
+    refused = await doors.http.post(COMPOSITIONS, json={"midi_key": picture["key"]})
+    assert (refused.status_code, refused.json()["field"]) == (422, "midi")
 
 
 async def test_several_pieces_are_json_and_each_is_fetched_by_its_index(doors: Doors) -> None:
