@@ -41,6 +41,7 @@ from services.agents.roles import (
     Worded,
     default_choices,
 )
+from services.agents.sensing import Sense
 
 _LEAST_KEPT: Final = 0.6
 """Share of the attributes' words that a language model's prompt must keep: the picture model knows those."""
@@ -93,10 +94,12 @@ class Deliberation:
         question: What is asked.
         board: Where they write.
         language: The language model's mind; None: there is none.
+        sense: Feels a language model's words.
     """
 
-    def __init__(self, question: Question, board: Blackboard, language: LanguageMind | None) -> None:
+    def __init__(self, question: Question, board: Blackboard, language: LanguageMind | None, sense: Sense) -> None:
         self._question = question
+        self._sense = sense
         self._board = board
         self._language = language
         self._validator = ValidatorAgent()
@@ -188,7 +191,7 @@ class Deliberation:
     async def _validated(self, index: int, draft: Draft) -> Draft:
         """The attributes of one picture after their one repair; what is wrong still is dropped."""
         errors = []
-        for finding in self._check(index, draft):
+        for finding in await self._check(index, draft):
             if finding.severity is Severity.ERROR:
                 errors.append(finding)
             else:
@@ -201,7 +204,7 @@ class Deliberation:
             mended |= await self._repaired(role, index, mended, concerned)
         wrong = {
             finding.attribute: finding.message
-            for finding in self._check(index, mended)
+            for finding in await self._check(index, mended)
             if finding.severity is Severity.ERROR
         }
         for attribute in wrong:
@@ -213,9 +216,11 @@ class Deliberation:
             self._board.post(Role.VALIDATOR, told, round=Round.REPAIR, picture=index + 1)
         return mended
 
-    def _check(self, index: int, draft: Draft) -> list[Finding]:
+    async def _check(self, index: int, draft: Draft) -> list[Finding]:
         question = self._question
-        return self._validator.check(index + 1, draft, question.brief, question.named, self._silent_kinds)
+        # The defaults of silent agents are nobody's own words.
+        felt = await self._sense.felt({k: choice for k, choice in draft.items() if k not in self._silent_kinds})
+        return self._validator.check(index + 1, draft, question.brief, question.named, self._silent_kinds, felt)
 
     async def _repaired(self, role: Role, index: int, draft: Draft, concerned: Sequence[Finding]) -> Draft:
         """New choices for the attributes that findings are about."""

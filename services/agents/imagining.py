@@ -16,6 +16,7 @@ from services.agents.minds import LanguageMind
 from services.agents.naming import named_in
 from services.agents.options import Baseline, plan_of
 from services.agents.roles import Brief, Mind, Role, brief_of, negative_text
+from services.agents.sensing import Sense
 
 MAX_PROMPTS: Final = 8
 MAX_TEXT_CHARACTERS: Final = 1000
@@ -45,10 +46,18 @@ class Imagination:
         matcher: Compares words about the music with the lexicon.
         language: The language model's mind; None: there is none.
         mind: What the agents think with where a request does not say.
+        sense: Feels a language model's words.
     """
 
-    def __init__(self, matcher: Matcher, language: LanguageMind | None = None, mind: Mind = Mind.RULES) -> None:
+    def __init__(
+        self,
+        matcher: Matcher,
+        language: LanguageMind | None = None,
+        mind: Mind = Mind.RULES,
+        sense: Sense | None = None,
+    ) -> None:
         self._matcher = matcher
+        self._sense = sense or Sense()
         self._language = language
         self._mind = mind
 
@@ -103,7 +112,7 @@ class Imagination:
         for kind, name in named.items():
             board.post(Role.SCENE, Remark(Topic.WORDS, f"{kind}: {name}"), evidence=("the person's words",))
         question = Question(brief, clues, await self._matcher.pulls(clues), text, named, count, origin, plan)
-        worded = await Deliberation(question, board, self._language).run()
+        worded = await Deliberation(question, board, self._language, self._sense).run()
         negative = negative_text(brief.valence, brief.arousal, named)
         return Imagined(tuple(telling.prompt(one, negative) for one in worded), telling.report(board))
 

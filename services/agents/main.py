@@ -9,7 +9,7 @@ from luce.errors import ServiceError
 from luce.server import telemetry
 from luce.server.bus import ObjectStore, connect
 from luce.server.host import Dependency, ServiceHost
-from luce.server.inference import InferenceClient
+from luce.server.inference import InferenceClient, TextFeeler
 from luce.server.inference.text_embedder import MODEL as TEXT_MODEL
 from luce.server.inference.text_embedder import TextEmbedder
 from luce.server.jobs import JobWorker
@@ -35,6 +35,7 @@ from services.agents.minds import LanguageMind
 from services.agents.painting import Painter
 from services.agents.reading import Reader
 from services.agents.roles import Mind
+from services.agents.sensing import Sense
 from services.agents.servicer import AgentsServicer
 from services.agents.settings import AgentsSettings
 from services.agents.verbalising import Teller
@@ -73,7 +74,8 @@ async def serve() -> None:
     language = LanguageModel(llm) if llm.configured else None
     mind = LanguageMind(language) if language is not None else None
     matcher = Matcher(embedder)
-    imagination = Imagination(matcher, mind, Mind(settings.mind))
+    sense = Sense(TextFeeler(inference) if language is not None else None)
+    imagination = Imagination(matcher, mind, Mind(settings.mind), sense)
     agents = Agents(ObjectStore(nc.jetstream(), bus), hearing, imagination)
     critic = PictureCritic(
         PictureReader(inference, timeout_s=settings.infer_timeout_s), embedder, timeout_s=settings.infer_timeout_s

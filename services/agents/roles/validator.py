@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
+from luce.emotion import Emotion
 from luce.server.measures.text import content_words, words
 from luce.server.vocabulary import lexicon, vocabulary
 from services.agents.naming import named_in
@@ -33,6 +34,8 @@ _FARTHEST: Final[Mapping[str, tuple[float, float]]] = {
     "motion": (1.6, 1.0),
     "scene": (1.5, 1.8),
 }
+_CLEAR: Final = 0.3
+"""Valence beyond which words, or music, clearly are pleasant or unpleasant."""
 
 
 class Kind(Enum):
@@ -97,6 +100,7 @@ class ValidatorAgent:
         brief: Brief,
         given: Mapping[str, str],
         silent: Collection[str] = (),
+        felt: Mapping[str, Emotion] | None = None,
     ) -> list[Finding]:
         """What is wrong with the attributes of one picture; what nobody here decided is only warned of.
 
@@ -106,6 +110,7 @@ class ValidatorAgent:
             brief: The music.
             given: Kind to name of what a person asked for.
             silent: Kinds that no agent decides.
+            felt: Kind to how its author's own words feel, where that is known; else the entry's feeling counts alone.
         """
         found = []
         names = {kind: choice.name for kind, choice in choices.items()}
@@ -114,7 +119,7 @@ class ValidatorAgent:
                 *_format(choice),
                 *_unsafe(choice),
                 *_contradiction(choice, names, given),
-                *_mismatch(choice, brief),
+                *_mismatch(choice, brief, (felt or {}).get(kind)),
             ):
                 severity = Severity.WARNING if kind in given or kind in silent else Severity.ERROR
                 found.append(Finding(fault, severity, kind, picture, message, suggestion))
@@ -201,20 +206,24 @@ def _contradiction(choice: Choice, names: Mapping[str, str], given: Mapping[str,
     return [(Kind.CONTRADICTION, fault, _nearest_fitting(choice, others)) for fault in faults]
 
 
-def _mismatch(choice: Choice, brief: Brief) -> list[Fault]:
+def _mismatch(choice: Choice, brief: Brief, felt: Emotion | None) -> list[Fault]:
     farthest = _FARTHEST.get(choice.kind)
     if farthest is None or brief.silent:
         return []
     entry = choice.entry
+    nearest = vocabulary().nearest(choice.kind, brief.valence, brief.arousal)[0].phrases[0]
     valence, arousal = entry.valence - brief.valence, entry.arousal - brief.arousal
-    if abs(valence) <= farthest[0] and abs(arousal) <= farthest[1]:
-        return []
-    message = (
-        f"{choice.plain} feels like valence {entry.valence:+.2f}, arousal {entry.arousal:+.2f}; "
-        f"the music like {brief.valence:+.2f}, {brief.arousal:+.2f}"
-    )
-    nearest = vocabulary().nearest(choice.kind, brief.valence, brief.arousal)[0]
-    return [(Kind.EMOTION_MISMATCH, message, nearest.phrases[0])]
+    if abs(valence) > farthest[0] or abs(arousal) > farthest[1]:
+        message = (
+            f"{choice.plain} feels like valence {entry.valence:+.2f}, arousal {entry.arousal:+.2f}; "
+            f"the music like {brief.valence:+.2f}, {brief.arousal:+.2f}"
+        )
+        return [(Kind.EMOTION_MISMATCH, message, nearest)]
+    # Of words alone the valence is told well, the arousal is not.
+    if felt is not None and felt.valence * brief.valence < 0 and min(abs(felt.valence), abs(brief.valence)) > _CLEAR:
+        message = f'"{choice.words}" reads like valence {felt.valence:+.2f}; the music feels like {brief.valence:+.2f}'
+        return [(Kind.EMOTION_MISMATCH, message, nearest)]
+    return []
 
 
 def _nearest_fitting(choice: Choice, others: Mapping[str, str]) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 from starlette.responses import Response
 
+from luce.emotion import Emotion
+from luce.errors import LuceError, Unavailable
+from luce.server.inference import Felt
 from luce.server.llm import LanguageModel, LanguageModelSettings
 from luce.v1 import agents_pb2
 from services.agents.imagining import Imagination, Imagined
@@ -18,6 +22,7 @@ from services.agents.minds import LanguageMind
 from services.agents.minds.schemas import options_schema
 from services.agents.minds.templates import questions
 from services.agents.roles import ColourAgent, CompositionAgent, Mind, SceneAgent, StyleAgent, VerbAgent
+from services.agents.sensing import Sense
 from tests.fixtures.chat import ChatServer, Script, chat_server, raw, says, slow
 from tests.services.agents.imagine import NoWords, prompts
 from tests.services.agents.music import ANGRY, CALM
@@ -234,6 +239,46 @@ async def test_a_mood_against_the_music_is_repaired() -> None:
     found = [one for one in answer.report.findings if one.attribute == "mood"]
     assert found[0].kind == agents_pb2.FINDING_KIND_EMOTION_MISMATCH
     assert found[0].suggestion
+
+
+class Words:
+    """Feels "bliss" as pleasant, and nothing else; it may be away."""
+
+    def __init__(self, error: LuceError | None = None) -> None:
+        self._error = error
+
+    async def feel(self, texts: Sequence[str], *, deadline: float) -> list[Felt]:
+        if self._error is not None:
+            raise self._error
+        return [
+            Felt(Emotion(0.6 if "bliss" in text else 0.0, 0.0), np.zeros(3, np.float32), False, ()) for text in texts
+        ]
+
+
+@pytest.mark.parametrize("error", [None, Unavailable("text_emotion is away")])
+async def test_words_that_read_against_the_music_are_repaired_where_words_can_be_felt(error: LuceError | None) -> None:
+    def blissful(asked: dict[str, Any]) -> Response:
+        def spoil(answer: dict[str, Any]) -> None:
+            if "faults" not in asked["messages"][0]["content"]:
+                for option in answer.get("options", []):
+                    if "palette" in option:
+                        option["palette"]["words"] = "blissful scarlet"
+
+        return answered(asked, spoil)
+
+    async with chat_server(blissful) as chat:
+        model = LanguageModel(LanguageModelSettings(url=chat.url, model="tiny"))
+        imagination = Imagination(Matcher(NoWords()), LanguageMind(model), Mind.LLM, Sense(Words(error)))
+        answer = await ask(imagination, count=1)
+        await model.close()
+    found = [one for one in answer.report.findings if one.attribute == "palette"]
+    if error is None:
+        assert found[0].kind == agents_pb2.FINDING_KIND_EMOTION_MISMATCH
+        assert "blissful" in found[0].message
+        assert "blissful" not in answer.prompts[0].text
+    else:
+        assert not found
+        assert "blissful" in answer.prompts[0].text
 
 
 async def test_a_prompt_that_drops_the_attributes_or_the_persons_words_is_written_by_rules() -> None:
