@@ -103,6 +103,8 @@ class Screening:
             return encode_mp4(frames(), Fraction(rate), sound, metadata)
 
         work = asyncio.ensure_future(asyncio.to_thread(encode))
+        # Where nobody waits any more, nobody asks how it ended either.
+        work.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             while not (await asyncio.wait({work}, timeout=_LOOK_S))[0]:
                 await on_progress(drawn / count)

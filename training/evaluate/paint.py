@@ -22,7 +22,8 @@ RUNS = ROOT / "training" / "runs" / "evaluate_paint"
 
 async def evaluate(arguments: argparse.Namespace) -> None:
     """Paint what is missing, and print the table."""
-    path = arguments.rows or RUNS / f"{fingerprint()}-{'songs' if arguments.data is None else 'held_out'}.jsonl"
+    source = "songs" if arguments.data is None else "held_out"
+    path = arguments.rows or RUNS / f"{fingerprint()}-{source}{'-brief' if arguments.brief else ''}.jsonl"
     rows = Rows(path)
     painted = {*CONDITIONS, BEST} if arguments.paint is None else {name.strip() for name in arguments.paint.split(",")}
     unknown = painted - {*CONDITIONS, BEST}
@@ -32,7 +33,7 @@ async def evaluate(arguments: argparse.Namespace) -> None:
     if not arguments.table_only:
         async with (
             server(None, say) as (address, _),
-            AsyncClient(address, timeout=Timeout(call=300, job=3600)) as client,
+            AsyncClient(address, timeout=Timeout(call=300, job=600)) as client,
         ):
             await client.wait_ready()
             await run(
@@ -43,6 +44,7 @@ async def evaluate(arguments: argparse.Namespace) -> None:
                 pictures=arguments.pictures,
                 steps=arguments.steps,
                 at_once=arguments.at_once,
+                brief=arguments.brief,
             )
     kept = list(rows)
     if not kept:
@@ -59,6 +61,7 @@ def main() -> None:
     parser.add_argument("--paint", help="conditions to paint under, with commas between (default: all)")
     parser.add_argument("--steps", type=int, default=12, help="denoising steps (default: 12)")
     parser.add_argument("--at-once", type=int, default=4, help="clips in flight (default: 4)")
+    parser.add_argument("--brief", action="store_true", help="measure and feel the music, without captions: faster")
     parser.add_argument("--rows", type=Path, help="file of the rows (default: named by models and agents)")
     parser.add_argument("--table-only", action="store_true", help="print the table of the rows that are there")
     asyncio.run(evaluate(parser.parse_args()))

@@ -111,6 +111,7 @@ async def run(
     pictures: int,
     steps: int,
     at_once: int = 4,
+    brief: bool = False,
 ) -> None:
     """Fill in what is missing.
 
@@ -122,21 +123,22 @@ async def run(
         pictures: of how many clips, the first ones.
         steps: denoising steps of a picture.
         at_once: clips in flight; their pictures share the model's batch.
+        brief: the music is only measured and felt; what was measured in words then stands for the caption.
     """
     places = asyncio.Semaphore(at_once)
     async with asyncio.TaskGroup() as group:
         for number, clip in enumerate(clips):
             await places.acquire()
-            task = group.create_task(_clip(client, clip, rows, painted if number < pictures else set(), steps))
+            task = group.create_task(_clip(client, clip, rows, painted if number < pictures else set(), steps, brief))
             task.add_done_callback(lambda _: places.release())
 
 
-async def _clip(client: AsyncClient, clip: Clip, rows: Rows, painted: set[str], steps: int) -> None:
+async def _clip(client: AsyncClient, clip: Clip, rows: Rows, painted: set[str], steps: int, brief: bool) -> None:
     wanted = [*CONDITIONS, *(condition for condition in (BEST,) if condition in painted)]
     missing = [name for name in wanted if _lacks(rows.get(clip.name, name), painted=name in painted)]
     if not missing:
         return
-    music = await client.describe(clip.audio)
+    music = await client.describe(clip.audio, brief=brief)
     for condition in missing:
         rows.add(await _row(client, clip, music, condition, condition in painted, steps))
 
