@@ -269,29 +269,32 @@ class Core:
 
     # Writing music.
 
-    def submit_music(
-        self, task: jobs_pb2.Task, media: Source | None, timeout: float | None, key: str
+    def submit_compose(
+        self, text: str, midi: Source | None, timeout: float | None, options: MusicOptions
     ) -> Operation[Job]:
-        """Send the medium, where there is one, and hand in the work."""
+        """Send the beginning, where there is one, and hand in words to be composed."""
         budget = self.timeout.job if timeout is None else timeout
         deadline = self.deadline(budget)
-        if media is not None:
-            blob = yield from self.upload(media, field="media", timeout=min(budget, self.timeout.upload))
-            task.score.media.CopyFrom(convert.blob_to_wire(blob))
-        return (yield from self.submit(task, key, self._remaining(deadline, "the upload")))
-
-    def submit_compose(self, text: str, timeout: float | None, options: MusicOptions) -> Operation[Job]:
-        """Hand in words to be composed."""
-        task = jobs_pb2.Task(compose=mapping_pb2.ComposeRequest(text=text, options=music_options(options)))
-        return (yield from self.submit_music(task, None, timeout, options.get("idempotency_key") or ""))
+        request = mapping_pb2.ComposeRequest(text=text, options=music_options(options))
+        if midi is None and not text:
+            raise InvalidArgument("text: a composition needs a text, a MIDI file, or both", field="text")
+        if midi is not None:
+            blob = yield from self.upload(midi, field="midi", timeout=min(budget, self.timeout.upload))
+            request.midi.CopyFrom(convert.blob_to_wire(blob))
+        task, left = jobs_pb2.Task(compose=request), self._remaining(deadline, "the upload")
+        return (yield from self.submit(task, options.get("idempotency_key") or "", left))
 
     def submit_score(
         self, media: Source, accents: bool, mux: bool, timeout: float | None, options: MusicOptions
     ) -> Operation[Job]:
         """Send a picture or a video, and hand it in to be scored."""
+        budget = self.timeout.job if timeout is None else timeout
+        deadline = self.deadline(budget)
         request = mapping_pb2.ScoreRequest(options=music_options(options), accents=accents, mux=mux)
-        task = jobs_pb2.Task(score=request)
-        return (yield from self.submit_music(task, media, timeout, options.get("idempotency_key") or ""))
+        blob = yield from self.upload(media, field="media", timeout=min(budget, self.timeout.upload))
+        request.media.CopyFrom(convert.blob_to_wire(blob))
+        task, left = jobs_pb2.Task(score=request), self._remaining(deadline, "the upload")
+        return (yield from self.submit(task, options.get("idempotency_key") or "", left))
 
     def write_music(self, submission: Operation[Job], timeout: float | None) -> Operation[Composition]:
         """Hand in work that writes music, and wait for it."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 from luce._client import AsyncClient
 from luce._music_types import Composition
 from luce.cli import music
+from luce.cli.connection import require_file
 from luce.errors import InvalidArgument, PayloadTooLarge
 
 MOST_BYTES: Final = 1024 * 1024
@@ -21,6 +22,7 @@ examples:
   luce compose "The harbour slept under snow." -o harbour.mid
   luce compose story.txt -o story.mid --audio story.ogg --seconds 60 --explain
   fortune | luce compose - -o fortune.mid
+  luce compose --continue theme.mid -o theme-2.mid
 
 Without a running stack (`luce up`) one is started for this command and stopped after it.
 Ctrl-C cancels the job.
@@ -36,7 +38,13 @@ def add_parser(commands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("text", metavar="TEXT", help="words, a file of them, or - for standard input")
+    parser.add_argument("text", metavar="TEXT", nargs="?", help="words, a file of them, or - for standard input")
+    parser.add_argument(
+        "--continue",
+        dest="midi",
+        metavar="PATH",
+        help="go on from a MIDI file, in its metre, its key and its tempo unless told otherwise; TEXT may be omitted",
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -52,7 +60,11 @@ def add_parser(commands: Any) -> None:
 
 async def run(arguments: argparse.Namespace) -> int:
     """Compose, write the files, and tell."""
-    text, stem = read_words(arguments.text)
+    if arguments.text is None and arguments.midi is None:
+        raise InvalidArgument("TEXT: give words, --continue a MIDI file, or both", field="TEXT")
+    if arguments.midi is not None:
+        require_file(arguments.midi, "continue")
+    text, stem = ("", "piece") if arguments.text is None else read_words(arguments.text)
     midi = music.within(arguments.output or f"{stem}.mid", f"{stem}.mid")
     music.check_notes("output", midi)
     music.check_suffix("audio", arguments.audio, music.AUDIO_SUFFIXES)
@@ -60,10 +72,10 @@ async def run(arguments: argparse.Namespace) -> int:
     options = music.music_options(arguments, arguments.audio)
 
     async def write(client: AsyncClient, show: Any) -> Composition:
-        return await client.compose(text, timeout=arguments.timeout, on_event=show, **options)
+        return await client.compose(text, midi=arguments.midi, timeout=arguments.timeout, on_event=show, **options)
 
     targets = tuple(path for path in (midi, arguments.audio, arguments.roll) if path is not None)
-    return await music.run(arguments, music.Order(stem, arguments.text, targets), write)
+    return await music.run(arguments, music.Order(stem, arguments.text or arguments.midi, targets), write)
 
 
 def read_words(given: str) -> tuple[str, str]:

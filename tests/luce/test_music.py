@@ -85,6 +85,14 @@ def test_what_cannot_be_sent_fails_before_it_is(
     assert not server.tasks
 
 
+def test_music_goes_on_from_a_midi_file(client: luce.Client, server: SmallServer) -> None:
+    client.compose(midi=b"MThd a theme", key="D minor")
+    task = server.tasks["job-0"].task.compose
+    assert (task.text, task.midi.size, task.options.key) == ("", 12, "D minor")
+    with pytest.raises(luce.InvalidArgument, match="a text, a MIDI file, or both"):
+        client.compose()
+
+
 async def test_the_same_on_an_event_loop(async_client: luce.AsyncClient) -> None:
     composition = await async_client.score(b"a picture", seed=5)
     assert composition.pieces[0].data["midi"] == b"MThd\x00"

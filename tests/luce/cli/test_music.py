@@ -33,6 +33,13 @@ def test_a_file_of_words_is_read_and_names_its_music(run: Run, tmp_path: Path, s
     assert (task.text, task.options.audio_format) == ("Once upon a time.", "ogg")
 
 
+def test_music_goes_on_from_a_file(run: Run, tmp_path: Path, server: SmallServer) -> None:
+    (tmp_path / "theme.mid").write_bytes(b"MThd")
+    done = run("compose", "--continue", "theme.mid", "-o", "more.mid")
+    assert done.returncode == 0, done.stderr
+    assert server.tasks["job-0"].task.compose.midi.filename == "theme.mid"
+
+
 def test_the_chain_is_explained(run: Run) -> None:
     done = run("compose", "a sea", "--explain")
     assert "read:\n  Snow lies on a harbour.\n  emotion        calm, lonely (valence -0.25)" in done.stdout
@@ -83,6 +90,8 @@ def test_several_pieces_are_numbered_and_told_as_json(run: Run, tmp_path: Path) 
         (["compose", "a", "--emotion", "2,0"], "two numbers"),
         (["compose", "picture.bin"], "is no text (UTF-8)"),
         (["compose", "fail"], "key is no key"),
+        (["compose"], "give words"),
+        (["compose", "--continue", "missing.mid"], "continue: there is no file"),
     ],
 )
 def test_bad_input_is_told_and_has_its_exit_code(run: Run, tmp_path: Path, arguments: list[str], words: str) -> None:
