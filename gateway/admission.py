@@ -27,6 +27,7 @@ PROMPT_CHARACTERS: Final = 1000
 SEED: Final = (0, 2**64 - 1)
 TEXTS: Final = (1, 64)
 TEXT_CHARACTERS: Final = (1, 8192)
+EMBEDDED_MEDIA: Final = (1, 16)
 IDEMPOTENCY_KEY_CHARACTERS: Final = 255
 
 # What the studio model takes where a field is left out; used for the cost alone.
@@ -185,8 +186,9 @@ def check_music(options: mapping_pb2.MusicOptions, seconds: float, max_cost: flo
 
 
 def check_compose(request: mapping_pb2.ComposeRequest, max_cost: float) -> None:
-    """Raises `InvalidArgument` where there is nothing to read, a field is out of range, or it is too much work."""
-    music.check_story(request.text)
+    """Raises `InvalidArgument` where nothing is given to start from, a field is out of range, or it is too much."""
+    if request.text or not request.HasField("midi"):
+        music.check_story(request.text)
     seconds = request.options.seconds if request.options.HasField("seconds") else music.DEFAULT_SECONDS
     check_music(request.options, seconds, max_cost)
 

@@ -18,7 +18,6 @@ from luce.errors import (
     PayloadTooLarge,
     ResourceExhausted,
     Unavailable,
-    Unimplemented,
     UnsupportedMediaType,
 )
 from luce.server.bus import ObjectStore
@@ -30,6 +29,7 @@ from luce.server.media import AudioProbe, MediaDecoder, sniff
 from luce.v1 import agents_pb2, jobs_pb2, mapping_pb2, media_pb2
 
 AGENTS_SERVICE = "luce.v1.AgentsService"
+MAPPING_SERVICE = "luce.v1.MappingService"
 MIDI = "audio/midi"
 """Media type of MIDI files (none is registered; this is the usual one)."""
 
@@ -149,6 +149,8 @@ class Gateway:
                 task.describe.audio.CopyFrom(await self.own_audio(task.describe.audio.key, owner, "audio"))
             case "compose":
                 admission.check_compose(task.compose, self.settings.max_music_cost)
+                if task.compose.HasField("midi"):
+                    task.compose.midi.CopyFrom(await self.own_midi(task.compose.midi.key, owner, "midi"))
             case "score":
                 task.score.media.CopyFrom(await self.own_media(task.score.media.key, owner, "media"))
                 admission.check_score(
@@ -187,6 +189,13 @@ class Gateway:
             raise InvalidArgument(f"{field} is {ref.media_type}, not audio", field=field, limit="audio")
         return ref
 
+    async def own_midi(self, key: str, owner: str, field: str) -> media_pb2.BlobRef:
+        """The stored reference of a caller's MIDI file. Raises as `own_audio`."""
+        ref = await self.own_media(key, owner, field)
+        if ref.media_type != MIDI:
+            raise InvalidArgument(f"{field} is {ref.media_type}, not MIDI", field=field, limit="a MIDI file")
+        return ref
+
     async def own_media(self, key: str, owner: str, field: str) -> media_pb2.BlobRef:
         """The stored reference of a caller's upload. Raises `NotFound`, or `InvalidArgument` where the key is empty."""
         if not key:
@@ -218,6 +227,32 @@ class Gateway:
         with watch.stage("embed"):
             return await self._embedder.embed(texts, deadline=deadline.remaining())
 
+    async def embed_media(
+        self, field: str, request: mapping_pb2.EmbedRequest, owner: str, watch: Stopwatch
+    ) -> mapping_pb2.EmbedResponse:
+        """Uploads of the caller's, and texts beside them, into vectors of one space.
+
+        Texts alone go to the text encoder from here (`embed`): a hop to the service would double their latency.
+
+        Args:
+            field: The request's name for the texts, for messages.
+            request: Texts, 0..64, and media, 1..16, by their keys.
+            owner: The caller.
+            watch: Learns how long it took.
+
+        Raises:
+            InvalidArgument, NotFound, UnsupportedMediaType: The request is at fault.
+            ResourceExhausted, Unavailable, DeadlineExceeded: From the service.
+        """
+        if request.texts:
+            admission.check_texts(field, request.texts)
+        admission.check_number("media", len(request.media), admission.EMBEDDED_MEDIA)
+        media = [await self.own_media(blob.key, owner, f"media[{place}]") for place, blob in enumerate(request.media)]
+        relayed = mapping_pb2.EmbedRequest(texts=request.texts, media=media)
+        deadline = Deadline.current_or_after(self.settings.request_timeout_s)
+        with watch.stage("embed"):
+            return await self._rpc.call(MAPPING_SERVICE, "Embed", relayed, mapping_pb2.EmbedResponse, deadline)
+
     async def duration_of(self, audio: media_pb2.BlobRef, watch: Stopwatch) -> float:
         """Seconds of a stored piece of music; infinite where its container does not tell, 0 for MIDI: little work.
 
@@ -237,23 +272,55 @@ class Gateway:
         return await self._rpc.call(AGENTS_SERVICE, "Describe", relayed, agents_pb2.DescribeResponse, deadline)
 
     async def feel(self, request: mapping_pb2.FeelRequest, owner: str) -> mapping_pb2.FeelResponse:
-        """The emotion of a medium: of music, as the agents hear it.
+        """The emotion of words, of an image, or of music.
 
         Raises:
-            Unimplemented: The medium is words or an image: there is no model for it.
-            InvalidArgument: There is no medium, or its text is out of range.
+            InvalidArgument: There is no medium, or its text is out of range or without words.
             NotFound: No such upload of this owner.
+            ResourceExhausted, Unavailable, DeadlineExceeded: From the service.
         """
         if request.WhichOneof("input") == "text":
             admission.check_texts("text", [request.text])
-            raise Unimplemented("the emotion of words needs a text emotion model, which is not there", field="text")
-        if not request.media.key:
-            raise InvalidArgument("there is nothing to feel: give media", field="media", limit="audio or MIDI")
-        ref = await self.objects.info(request.media.key, owner)
-        check_felt(ref.media_type)
-        described = await self.describe(agents_pb2.DescribeRequest(audio=ref, brief=True), owner)
-        music, medium = described.description, "midi" if ref.media_type == MIDI else "audio"
-        return mapping_pb2.FeelResponse(emotion=music.emotion, curve=music.curve, medium=medium)
+            admission.check_text("text", request.text, admission.TEXT_CHARACTERS[1])
+            relayed = mapping_pb2.FeelRequest(text=request.text)
+        elif not request.media.key:
+            limit = "an image, audio, MIDI or text"
+            raise InvalidArgument("there is nothing to feel: give media or text", field="media", limit=limit)
+        else:
+            media = await self.own_media(request.media.key, owner, "media")
+            if not media.media_type.startswith("image/"):
+                return await self._feel_music(media, owner)
+            relayed = mapping_pb2.FeelRequest(media=media)
+        deadline = Deadline.current_or_after(self.settings.request_timeout_s)
+        return await self._rpc.call(MAPPING_SERVICE, "Feel", relayed, mapping_pb2.FeelResponse, deadline)
+
+    async def _feel_music(self, music: media_pb2.BlobRef, owner: str) -> mapping_pb2.FeelResponse:
+        """Straight from the agents, who hear it."""
+        described = (await self.describe(agents_pb2.DescribeRequest(audio=music, brief=True), owner)).description
+        points = described.curve.points
+        return mapping_pb2.FeelResponse(
+            emotion=described.emotion,
+            curve=described.curve,
+            medium="midi" if music.media_type == MIDI else "audio",
+            valence_uncertainty=sum(point.valence_uncertainty for point in points) / max(1, len(points)),
+            arousal_uncertainty=sum(point.arousal_uncertainty for point in points) / max(1, len(points)),
+        )
+
+    async def align(self, request: mapping_pb2.AlignRequest, owner: str) -> mapping_pb2.AlignResponse:
+        """How well an image and a piece of music of the caller's fit.
+
+        Raises:
+            InvalidArgument: One of them is missing, or is something else.
+            NotFound: No such upload of this owner.
+            ResourceExhausted, Unavailable, DeadlineExceeded: From the service.
+        """
+        image = await self.own_media(request.image.key, owner, "image")
+        if not image.media_type.startswith("image/"):
+            raise InvalidArgument(f"image is {image.media_type}, not an image", field="image", limit="an image")
+        audio = await self.own_audio(request.audio.key, owner, "audio")
+        relayed = mapping_pb2.AlignRequest(image=image, audio=audio)
+        deadline = Deadline.current_or_after(self.settings.request_timeout_s)
+        return await self._rpc.call(MAPPING_SERVICE, "Align", relayed, mapping_pb2.AlignResponse, deadline)
 
     async def imagine(self, request: agents_pb2.ImagineRequest) -> agents_pb2.ImagineResponse:
         """Has the agents turn a description into prompts."""
@@ -300,16 +367,6 @@ def visual_type_of(head: bytes) -> str | None:
     """The media type told by the first bytes of a file that is to be seen: any mp4 file is a video."""
     found = media_type_of(head)
     return VIDEO if found == AMBIGUOUS else found
-
-
-def check_felt(media_type: str) -> None:
-    """Raises `Unimplemented` where there is no model that feels media of this type."""
-    if media_type.startswith("image/"):
-        raise Unimplemented(
-            "the emotion of images needs an image emotion model, which is not there",
-            field="media",
-            limit="audio or MIDI",
-        )
 
 
 def _seconds(probe: AudioProbe) -> float:

@@ -1,4 +1,4 @@
-"""MappingService: text into vectors, music into emotion."""
+"""MappingService: media into vectors and emotions, and how well they fit."""
 
 from __future__ import annotations
 
@@ -25,17 +25,25 @@ class MappingServicer(mapping_pb2_grpc.MappingServiceServicer):
     async def Embed(  # noqa: D102, N802 - the name of the RPC
         self, request: mapping_pb2.EmbedRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> mapping_pb2.EmbedResponse:
+        if request.media:
+            return await self._core.embed_media("texts", request, current_owner(), Stopwatch())
         embedded = await self._core.embed("texts", list(request.texts), Stopwatch())
         return mapping_pb2.EmbedResponse(
             embeddings=[
-                mapping_pb2.Embedding(values=vector, truncated=truncated)
+                mapping_pb2.Embedding(values=vector, truncated=truncated, medium="text")
                 for vector, truncated in zip(embedded.vectors.tolist(), embedded.truncated, strict=True)
             ],
             model=embedded.model,
             tokens=embedded.tokens,
+            models=[embedded.model],
         )
 
     async def Feel(  # noqa: D102, N802 - the name of the RPC
         self, request: mapping_pb2.FeelRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> mapping_pb2.FeelResponse:
         return await self._core.feel(request, current_owner())
+
+    async def Align(  # noqa: D102, N802 - the name of the RPC
+        self, request: mapping_pb2.AlignRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> mapping_pb2.AlignResponse:
+        return await self._core.align(request, current_owner())

@@ -11,6 +11,7 @@ from gateway import problems
 from gateway.auth import Keyring
 from gateway.core import Gateway
 from gateway.http import (
+    alignments,
     blobs,
     compositions,
     descriptions,
@@ -22,6 +23,7 @@ from gateway.http import (
     openapi,
     prompts,
     scores,
+    streams,
 )
 from gateway.http.entry import Entry
 from luce._version import __version__
@@ -46,10 +48,12 @@ def build(core: Gateway, lifecycle: Lifecycle, metrics: Metrics, keyring: Keyrin
         images.router,
         descriptions.router,
         emotions.router,
+        alignments.router,
         prompts.router,
         scores.router,
         compositions.router,
         jobs.router,
+        streams.router,
         blobs.router,
         health.router,
     ):

@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from gateway.core import Gateway, check_felt
+from gateway.core import Gateway
 from gateway.http import body, records
 from gateway.http.answers import json_response, problems
 from gateway.http.context import CoreOf, OwnerOf, WatchOf
@@ -33,12 +33,12 @@ _BODY: Final = {
     response_model=None,
     responses={
         200: {"model": Feeling, "description": "The emotion"},
-        **problems(400, 401, 404, 413, 415, 422, 429, 501, 503, 504),
+        **problems(400, 401, 404, 413, 415, 422, 429, 503, 504),
     },
     openapi_extra={"requestBody": _BODY},
 )
 async def feel_medium(request: Request, core: CoreOf, owner: OwnerOf, watch: WatchOf) -> Response:
-    """Valence and arousal of a piece of music, as a whole and second by second. Images and words: 501."""
+    """Valence, arousal and dominance of an image, of words or of a piece of music; of music as it goes on, too."""
     wanted = await _read(request, core, owner, watch)
     with watch.stage("feel"):
         felt = await body.unless_gone(request.receive, core.feel(wanted, owner))
@@ -58,12 +58,10 @@ async def _read(request: Request, core: Gateway, owner: str, watch: Stopwatch) -
         wanted = mapping_pb2.FeelRequest()
         wanted.media.key = told.media_key or ""
         return wanted
-    with core.upload("media", accepts="") as upload:
+    with core.upload("media", accepts=("audio/", "image/")) as upload:
         with watch.stage("upload"):
             form, came = await receive_form(request, boundary, upload)
         EmotionForm.model_validate(form_values(form))
         if not came:
-            raise InvalidArgument("there is nothing to feel: give media", field="media", limit="an audio file")
-        upload.finish()
-        check_felt(upload.media_type)
+            raise InvalidArgument("there is nothing to feel: give media", field="media", limit="an image or music")
         return mapping_pb2.FeelRequest(media=await core.store(upload, owner, watch))

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from gateway.http import music_schemas, schemas
+from gateway.http import alignment_schemas, music_schemas, schemas
 from gateway.http.answers import problems
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -22,6 +22,8 @@ _MODELS = (
     schemas.PromptRequest,
     schemas.PromptForm,
     schemas.EmotionRequest,
+    alignment_schemas.AlignmentForm,
+    alignment_schemas.AlignmentRequest,
     schemas.EmbeddingsRequest,
     music_schemas.ScoreForm,
     music_schemas.ScoreRequest,
@@ -84,11 +86,11 @@ def _embeddings_operation() -> dict[str, Any]:
     def shape(model: str) -> dict[str, Any]:
         return {"application/json": {"schema": {"$ref": _REFERENCE.format(model=model)}}}
 
-    errors = {str(status): answer for status, answer in problems(400, 401, 413, 422, 429, 503, 504).items()}
+    errors = {str(status): answer for status, answer in problems(400, 401, 404, 413, 415, 422, 429, 503, 504).items()}
     return {
         "tags": ["embed"],
         "summary": "Embed Texts",
-        "description": "Text into the space that all media share, in the OpenAI shape.",
+        "description": "Texts, images and recordings into one space, in the OpenAI shape.",
         "operationId": "embed_texts_v1_embeddings_post",
         "requestBody": {"required": True, "content": shape("EmbeddingsRequest")},
         "responses": {"200": {"description": "The vectors", "content": shape("Embeddings")}} | errors,

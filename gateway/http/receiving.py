@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import Request
@@ -18,7 +18,15 @@ _FORM_OVERHEAD: Final = 256 * 1024
 
 
 async def receive_form(request: Request, boundary: bytes, upload: Upload) -> tuple[dict[str, str], bool]:
-    """The form's other fields, and whether the file came.
+    """The form's other fields, and whether the file came. Raises as `receive_files`."""
+    fields, came = await receive_files(request, boundary, [upload])
+    return fields, bool(came)
+
+
+async def receive_files(
+    request: Request, boundary: bytes, uploads: Sequence[Upload]
+) -> tuple[dict[str, str], set[str]]:
+    """The form's other fields, and the names of the files that came.
 
     A body that is announced as larger than any file may be is refused before a byte of it is read; one that is not
     announced, as soon as it passes the limit. The connection stays open, because many clients read no answer before
@@ -28,52 +36,30 @@ async def receive_form(request: Request, boundary: bytes, upload: Upload) -> tup
         PayloadTooLarge, UnsupportedMediaType, ResourceExhausted: From the upload.
         InvalidArgument, RequestError: From the form.
     """
-    came = False
+    places = {upload.field: upload for upload in uploads}
+    came: set[str] = set()
 
     def open_file(field: str, filename: str, _media_type: str) -> Upload:
-        nonlocal came
-        if field != upload.field:
-            raise InvalidArgument(f"there is no file field {field!r}", field=field, limit=upload.field)
-        came = True
-        upload.filename = filename
-        return upload
+        if field not in places:
+            raise InvalidArgument(f"there is no file field {field!r}", field=field, limit=", ".join(places))
+        if field in came:
+            raise InvalidArgument(f"{field} came twice", field=field, limit="one file")
+        came.add(field)
+        places[field].filename = filename
+        return places[field]
 
     announced = body.content_length(dict(request.scope["headers"]))
     if announced is not None:
-        if announced > upload.max_bytes + _FORM_OVERHEAD:
-            limit = f"{upload.max_bytes} bytes"
-            message = f"the body has {announced} bytes; {upload.field} may have at most {limit}"
-            raise PayloadTooLarge(message, field=upload.field, limit=limit)
-        upload.expect(max(0, announced - _FORM_OVERHEAD))
-    reader = FormReader(boundary, open_file, frozenset({upload.field}))
+        most, names = sum(upload.max_bytes for upload in uploads), ", ".join(places)
+        if announced > most + _FORM_OVERHEAD:
+            limit = f"{most} bytes"
+            message = f"the body has {announced} bytes; {names} may have at most {limit}"
+            raise PayloadTooLarge(message, field=names, limit=limit)
+        if len(uploads) == 1:
+            uploads[0].expect(max(0, announced - _FORM_OVERHEAD))
+    reader = FormReader(boundary, open_file, frozenset(places))
     await reader.read(body.chunks(request.receive))
     return reader.fields, came
-
-
-async def receive_fields(request: Request, boundary: bytes, most: int) -> dict[str, str]:
-    """The fields of a form without a file.
-
-    Raises:
-        PayloadTooLarge: It has more than `most` bytes.
-        InvalidArgument, RequestError: From the form; a file among its fields.
-    """
-
-    def refuse(field: str, _filename: str, _media_type: str) -> Upload:
-        raise InvalidArgument(f"there is no file field {field!r}", field=field, limit="text")
-
-    reader = FormReader(boundary, refuse, frozenset())
-    await reader.read(_bounded(body.chunks(request.receive), most))
-    return reader.fields
-
-
-async def _bounded(chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
-    size = 0
-    async for chunk in chunks:
-        size += len(chunk)
-        if size > most:
-            limit = f"{most} bytes"
-            raise PayloadTooLarge(f"the body has more than {limit}", field="body", limit=limit)
-        yield chunk
 
 
 async def json_fields(request: Request, content_type: str, most: int, watch: Stopwatch) -> dict[str, Any]:

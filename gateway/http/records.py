@@ -330,7 +330,33 @@ def curve(message: emotion_pb2.EmotionCurve) -> list[dict[str, Any]]:
 
 def feeling(message: mapping_pb2.FeelResponse) -> dict[str, Any]:
     """The emotion of a medium."""
-    return {"medium": message.medium, "emotion": emotion(message.emotion), "curve": curve(message.curve)}
+    return {
+        "medium": message.medium,
+        "emotion": emotion(message.emotion),
+        "uncertainty": {
+            axis: _rounded(getattr(message, f"{axis}_uncertainty"), 4) for axis in ("valence", "arousal", "dominance")
+        },
+        "curve": curve(message.curve),
+        "notes": list(message.notes),
+        "models": list(message.models),
+    }
+
+
+def alignment(message: mapping_pb2.AlignResponse) -> dict[str, Any]:
+    """How well an image and a piece of music fit."""
+    return {
+        "overall": _rounded(message.overall, 4),
+        "emotion": _rounded(message.emotion, 4),
+        "semantic": _rounded(message.semantic, 4) if message.HasField("semantic") else None,
+        "image_emotion": emotion(message.image_emotion),
+        "music_emotion": emotion(message.music_emotion),
+        "reasons": [
+            {"axis": reason.axis, "fit": _rounded(reason.fit, 4), "text": reason.text} for reason in message.reasons
+        ],
+        "seen": list(message.seen),
+        "heard": list(message.heard),
+        "models": list(message.models),
+    }
 
 
 def _descriptor(message: agents_pb2.Descriptor) -> dict[str, Any]:

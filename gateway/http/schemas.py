@@ -201,14 +201,14 @@ class EmotionRequest(RequestBody):
     """Key of an upload (`POST /v1/blobs`)."""
 
     text: str | None = None
-    """Words; answered with 501 in this version."""
+    """English words, 1..8192 characters."""
 
 
 class EmotionForm(RequestBody):
     """The medium itself, as `multipart/form-data`."""
 
     media: str | None = Field(default=None, json_schema_extra={"format": "binary"})
-    """A piece of music: wav, flac, mp3, ogg (vorbis, opus), m4a or MIDI. Images are answered with 501."""
+    """An image (jpeg, png, webp) or a piece of music (wav, flac, mp3, ogg (vorbis, opus), m4a or MIDI)."""
 
 
 class EmbeddingsRequest(RequestBody):
@@ -216,11 +216,14 @@ class EmbeddingsRequest(RequestBody):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"input": ["a calm lake at dawn", "thunder"]}]})
 
-    input: str | list[str]
-    """One text or a list of 1..64, each of 1..8192 characters."""
+    input: str | list[str] = Field(default_factory=list)
+    """One text or a list of 1..64, each of 1..8192 characters; may be left out where there are `media_keys`."""
+
+    media_keys: list[str] = Field(default_factory=list)
+    """Ours, not OpenAI's: keys of 1..16 uploaded images or recordings. Their vectors come after those of the texts."""
 
     model: str | None = None
-    """"text_encoder", which is the only one; or with its version, as answers name it: "text_encoder:1"."""
+    """"text_encoder", which embeds texts; or with its version, as answers name it: "text_encoder:1"."""
 
     encoding_format: Literal["float", "base64"] = "float"
     """Numbers, or the little-endian float32 bytes in base64."""
@@ -351,9 +354,12 @@ class Music(BaseModel):
 class Feeling(BaseModel):
     """The emotion of a medium, and as it goes on where it has a duration."""
 
-    medium: Literal["audio", "midi"]
+    medium: Literal["audio", "midi", "image", "text"]
     emotion: Emotion
+    uncertainty: Emotion
     curve: list[EmotionPoint]
+    notes: list[str]
+    models: list[str]
 
 
 class Prompt(BaseModel):

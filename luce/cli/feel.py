@@ -60,7 +60,7 @@ async def run(arguments: argparse.Namespace) -> int:
 
 def _lines_of_input() -> list[str]:
     """Texts of standard input, one a line; bytes that are no UTF-8 become the replacement character."""
-    texts = []
+    texts: list[str] = []
     for line in sys.stdin.buffer:
         if len(texts) == MOST_TEXTS:
             limit = f"{MOST_TEXTS} lines"
