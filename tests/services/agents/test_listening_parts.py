@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from luce.errors import MalformedMedia, Unavailable
+from luce.server.jobs.together import together
 from luce.server.music.spectra import SAMPLE_RATE, FloatArray
 from luce.server.music.tags import tags
 from services.agents.captioning import tidy
 from services.agents.encoding import HeardWindows
 from services.agents.listening import _share, _taken
 from services.agents.tagging import pooled, sounds_like
-from services.agents.together import together
 
 PIECE = 10 * SAMPLE_RATE
 
