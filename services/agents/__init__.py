@@ -5,9 +5,9 @@
   the words: `texts` offers them, `filtering` keeps the best; `tagging`, `descriptors`, `moods`, `summary` say what
   follows from it.
 - `describing`: the job that listens, and no more.
-- `imagining`: a description, and a person's words, to prompts. The seven agents are in `roles`; `deliberation` lets them
-  think on a `blackboard`, by their rules or with one of the `minds`; `options` says who has a say, `baselines` stand in
-  for all of them. `matching` looks up what the music calls for, `naming` what words name, `sensing` how words feel,
-  `phrasing` how prompts are built, `telling` makes the answer.
+- `imagining`: a description, and a person's words, to prompts. The seven agents are in `roles`; `deliberation` lets
+  them think on a `blackboard`, by their rules or with one of the `minds`; `options` says who has a say, `baselines`
+  stand in for all of them. `matching` looks up what the music calls for, `naming` what words name, `sensing` how words
+  feel, `phrasing` how prompts are built, `telling` makes the answer.
 - `painting`: the job: decode, listen, imagine, paint, look, store; `sequence` and `filming` make animations.
 """

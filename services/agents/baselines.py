@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from luce.server.deadline import Deadline
 from luce.server.vocabulary import vocabulary
 from luce.v1 import agents_pb2
 from services.agents.blackboard import Blackboard, Remark, Round, Topic
@@ -42,12 +43,13 @@ async def single_agent(
     language: LanguageMind | None,
     board: Blackboard,
     seed: int,
+    until: Deadline,
 ) -> list[str]:
     """Prompts by one agent that sees caption and emotion: no attributes apart, nobody who checks."""
     mind = plan.mind(Role.PROMPT)
     if mind is Mind.LLM and language is not None:
         try:
-            prompts = await language.single(brief, clues, text, count, seed)
+            prompts = await language.single(brief, clues, text, count, seed, until)
             board.post(Role.PROMPT, Remark(Topic.MIND, f"thought with {language.name}"), mind=mind, round=Round.PROMPTS)
             return prompts
         except MindFailed as failure:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from luce.server.deadline import Deadline
 from luce.server.measures.text import content_words
 from services.agents.blackboard import Blackboard, Remark, Round, Topic
 from services.agents.matching import Clue
@@ -67,6 +68,7 @@ class Question:
         count: Prompts.
         origin: What chance hangs on.
         plan: Who has a say, and with what mind.
+        until: When the agents stop asking a language model, and go on by rules.
     """
 
     brief: Brief
@@ -77,6 +79,7 @@ class Question:
     count: int
     origin: bytes
     plan: Plan
+    until: Deadline
 
     def rng(self, role: Role, picture: int, what: str = "") -> random.Random:
         """Chance of one agent about one picture: nobody else's draws, nor the number of pictures, change it."""
@@ -155,7 +158,13 @@ class Deliberation:
         elif mind is Mind.LLM and self._language is not None:
             try:
                 thoughts = await self._language.choose(
-                    agent, question.brief, question.clues, question.text, given, question.seed(agent.role)
+                    agent,
+                    question.brief,
+                    question.clues,
+                    question.text,
+                    given,
+                    question.seed(agent.role),
+                    question.until,
                 )
                 self._remark(agent.role, mind, f"thought with {self._language.name}")
             except MindFailed as failure:
@@ -232,7 +241,14 @@ class Deliberation:
         if mind is Mind.LLM and self._language is not None:
             try:
                 thoughts = await self._language.repair(
-                    agent, question.brief, question.clues, question.text, given, concerned, question.seed(role)
+                    agent,
+                    question.brief,
+                    question.clues,
+                    question.text,
+                    given,
+                    concerned,
+                    question.seed(role),
+                    question.until,
                 )
             except MindFailed as failure:
                 self._fell_back(role, failure)
@@ -270,7 +286,7 @@ class Deliberation:
         if question.plan.mind(Role.PROMPT) is Mind.LLM and language is not None:
             try:
                 seed = question.seed(Role.PROMPT)
-                answers = await language.prompts(drafts, question.brief, question.text, seed)
+                answers = await language.prompts(drafts, question.brief, question.text, seed, question.until)
                 written = [self._kept(draft, answer) for draft, answer in zip(drafts, answers, strict=True)]
                 self._remark(Role.PROMPT, Mind.LLM, f"thought with {language.name}", Round.PROMPTS)
             except MindFailed as failure:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from luce.errors import InvalidArgument
+from luce.server.deadline import Deadline
 from luce.v1 import agents_pb2
 from services.agents import baselines, telling
 from services.agents.blackboard import Blackboard, Remark, Topic
@@ -20,6 +21,8 @@ from services.agents.sensing import Sense
 
 MAX_PROMPTS: Final = 8
 MAX_TEXT_CHARACTERS: Final = 1000
+_SHARE: Final = 0.8
+"""Of the time that a request has left, what the agents may ask a language model for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Imagination:
         language: The language model's mind; None: there is none.
         mind: What the agents think with where a request does not say.
         sense: Feels a language model's words.
+        think_s: How long the agents may ask a language model for one request, seconds; then rules go on.
     """
 
     def __init__(
@@ -55,11 +59,13 @@ class Imagination:
         language: LanguageMind | None = None,
         mind: Mind = Mind.RULES,
         sense: Sense | None = None,
+        think_s: float = 45.0,
     ) -> None:
         self._matcher = matcher
         self._sense = sense or Sense()
         self._language = language
         self._mind = mind
+        self._think_s = think_s
 
     async def imagine(
         self,
@@ -98,12 +104,13 @@ class Imagination:
         board.post(Role.SCENE, Remark(Topic.MUSIC, _felt(brief)), evidence=_measured(music))
         clues = clues_of(music)
         origin = _digest(music, text, seed)
+        until = self._until()
         if plan.baseline is Baseline.CAPTION_ONLY:
             return _plain(baselines.caption_only(music, text, count), board)
         if plan.baseline is Baseline.SINGLE_AGENT:
             sampling = int.from_bytes(origin[:7], "big")
             written = await baselines.single_agent(
-                music, brief, clues, text, count, plan, self._language, board, sampling
+                music, brief, clues, text, count, plan, self._language, board, sampling, until
             )
             return _plain(written, board)
         for clue in clues:
@@ -111,10 +118,16 @@ class Imagination:
         named = named_in(text)
         for kind, name in named.items():
             board.post(Role.SCENE, Remark(Topic.WORDS, f"{kind}: {name}"), evidence=("the person's words",))
-        question = Question(brief, clues, await self._matcher.pulls(clues), text, named, count, origin, plan)
+        question = Question(brief, clues, await self._matcher.pulls(clues), text, named, count, origin, plan, until)
         worded = await Deliberation(question, board, self._language, self._sense).run()
         negative = negative_text(brief.valence, brief.arousal, named)
         return Imagined(tuple(telling.prompt(one, negative) for one in worded), telling.report(board))
+
+    def _until(self) -> Deadline:
+        """When asking a language model ends: early enough that rules can go on within the request's own deadline."""
+        current = Deadline.current()
+        left = self._think_s if current is None else _SHARE * current.remaining()
+        return Deadline.after(min(self._think_s, left))
 
 
 def check_text(text: str, *, field: str = "text") -> None:

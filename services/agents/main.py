@@ -75,7 +75,7 @@ async def serve() -> None:
     mind = LanguageMind(language) if language is not None else None
     matcher = Matcher(embedder)
     sense = Sense(TextFeeler(inference) if language is not None else None)
-    imagination = Imagination(matcher, mind, Mind(settings.mind), sense)
+    imagination = Imagination(matcher, mind, Mind(settings.mind), sense, settings.think_s)
     agents = Agents(ObjectStore(nc.jetstream(), bus), hearing, imagination)
     critic = PictureCritic(
         PictureReader(inference, timeout_s=settings.infer_timeout_s), embedder, timeout_s=settings.infer_timeout_s

@@ -39,6 +39,9 @@ class AgentsSettings(BaseSettings):
     mind: Literal["rules", "llm"] = "rules"
     """What the agents of painting think with where a request does not say; "llm" needs `LUCE_LLM_URL`."""
 
+    think_s: float = Field(default=45.0, gt=0, le=600)
+    """How long the agents may ask a language model for one request, seconds; then they go on by rules."""
+
     picture_timeout_s: float = Field(default=300.0, gt=0, le=3600)
     """How long one picture may take, its time in the queue included, seconds."""
 

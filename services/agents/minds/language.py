@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import BaseModel
 
+from luce.server.deadline import Deadline
 from luce.server.llm import LanguageModel, LanguageModelFailed, Message
 from luce.server.vocabulary import vocabulary
 from services.agents.matching import Clue
@@ -45,6 +46,7 @@ class LanguageMind:
         text: str,
         given: Sequence[Mapping[str, str]],
         seed: int,
+        until: Deadline,
     ) -> list[dict[str, Choice]]:
         """An agent's choices for each picture, by kind; what is given keeps its name.
 
@@ -55,12 +57,13 @@ class LanguageMind:
             text: A person's own words.
             given: For each picture, kind to name of what is decided.
             seed: Of the model's sampling.
+            until: When the whole request stops asking.
 
         Raises:
             MindFailed: No usable answer.
         """
         told = _music(brief, clues, text) | {"decided": [_plain(decided) for decided in given]}
-        return await self._options(agent, told, [], len(given), given, seed)
+        return await self._options(agent, told, [], given, seed, until)
 
     async def repair(
         self,
@@ -71,38 +74,43 @@ class LanguageMind:
         given: Mapping[str, str],
         findings: Sequence[Finding],
         seed: int,
+        until: Deadline,
     ) -> dict[str, Choice]:
         """An agent's choices for one picture once more, told what was wrong. Raises `MindFailed`."""
         faults = [f"{finding.attribute}: {finding.message}" for finding in findings]
         told = _music(brief, clues, text) | {"decided": [_plain(given)], "faults": faults}
-        return (await self._options(agent, told, [questions().repair], 1, [given], seed))[0]
+        return (await self._options(agent, told, [questions().repair], [given], seed, until))[0]
 
-    async def prompts(self, drafts: Sequence[Mapping[str, Choice]], brief: Brief, text: str, seed: int) -> list[str]:
+    async def prompts(
+        self, drafts: Sequence[Mapping[str, Choice]], brief: Brief, text: str, seed: int, until: Deadline
+    ) -> list[str]:
         """One prompt for each picture. Raises `MindFailed`."""
         told = {
             "emotion": _emotion(brief),
             "words of the person, which must open every prompt": text,
             "pictures": [{kind: choice.plain for kind, choice in draft.items()} for draft in drafts],
         }
-        return await self._prompts(questions().prompt.substitute(count=len(drafts)), told, len(drafts), seed)
+        return await self._prompts(questions().prompt.substitute(count=len(drafts)), told, len(drafts), seed, until)
 
-    async def single(self, brief: Brief, clues: Sequence[Clue], text: str, count: int, seed: int) -> list[str]:
+    async def single(
+        self, brief: Brief, clues: Sequence[Clue], text: str, count: int, seed: int, until: Deadline
+    ) -> list[str]:
         """The single agent's prompts. Raises `MindFailed`."""
         told = _music(brief, clues, text)
-        return await self._prompts(questions().single.substitute(count=count), told, count, seed)
+        return await self._prompts(questions().single.substitute(count=count), told, count, seed, until)
 
     async def _options(
         self,
         agent: Agent[Proposal],
         told: Mapping[str, Any],
         more: Sequence[str],
-        count: int,
         given: Sequence[Mapping[str, str]],
         seed: int,
+        until: Deadline,
     ) -> list[dict[str, Choice]]:
-        role = agent.role.value
+        role, count = agent.role.value, len(given)
         schema = options_schema(role, agent.kinds, agent.optional)
-        answer: Any = await self._ask([questions().instruct(role, count), *more], told, schema, seed)
+        answer: Any = await self._ask([questions().instruct(role, count), *more], told, schema, seed, until)
         if len(answer.options) < count:
             raise MindFailed(f"{len(answer.options)} options for {count} pictures")
         thought = " ".join(answer.reasoning.split())[:400]
@@ -116,20 +124,24 @@ class LanguageMind:
             chosen.append(choices)
         return chosen
 
-    async def _prompts(self, instruction: str, told: Mapping[str, Any], count: int, seed: int) -> list[str]:
-        answer = await self._ask([instruction], told, Prompts, seed)
+    async def _prompts(
+        self, instruction: str, told: Mapping[str, Any], count: int, seed: int, until: Deadline
+    ) -> list[str]:
+        answer = await self._ask([instruction], told, Prompts, seed, until)
         written = [" ".join(prompt.split()) for prompt in answer.prompts if prompt.strip()]
         if len(written) < count:
             raise MindFailed(f"{len(written)} prompts for {count} pictures")
         return written[:count]
 
-    async def _ask(self, instructions: Sequence[str], told: Mapping[str, Any], schema: type[A], seed: int) -> A:
+    async def _ask(
+        self, instructions: Sequence[str], told: Mapping[str, Any], schema: type[A], seed: int, until: Deadline
+    ) -> A:
         messages = [
             Message("system", "\n\n".join(instructions)),
             Message("user", orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()),
         ]
         try:
-            return (await self._model.answer(messages, schema, seed=seed)).value
+            return (await self._model.answer(messages, schema, deadline=until.remaining(), seed=seed)).value
         except LanguageModelFailed as failure:
             raise MindFailed(str(failure)) from failure
 

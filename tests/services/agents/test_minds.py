@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from luce.emotion import Emotion
 from luce.errors import LuceError, Unavailable
+from luce.server.deadline import Deadline
 from luce.server.inference import Felt
 from luce.server.llm import LanguageModel, LanguageModelSettings
 from luce.v1 import agents_pb2
@@ -153,6 +154,19 @@ async def test_rules_take_over_where_the_model_fails_and_the_reason_is_told(bad:
     assert len(told) == 6
     assert all(reason in remark for remark in told)
     assert all(note.mind == agents_pb2.AGENT_MIND_RULES for note in answer.report.notes)
+
+
+async def test_a_request_has_time_for_rules_when_the_model_takes_too_long() -> None:
+    async with chat_server(slow(answered, 30)) as chat:
+        model = LanguageModel(LanguageModelSettings(url=chat.url, model="tiny"))
+        imagination = Imagination(Matcher(NoWords()), LanguageMind(model), Mind.LLM, think_s=0.3)
+        answer = await ask(imagination)
+        patient = Imagination(Matcher(NoWords()), LanguageMind(model), Mind.LLM)
+        with Deadline.after(1.0).apply():
+            hurried = await ask(patient)
+        await model.close()
+    assert list(answer.prompts) == list(hurried.prompts) == _RULES
+    assert all("slow: " in remark for remark in remarks(answer))
 
 
 async def test_one_agent_that_fails_leaves_the_others_their_mind() -> None:
