@@ -6,8 +6,11 @@ from typing import Final
 
 import numpy as np
 
+from luce.server.music.key import CLEAR_KEY_CONFIDENCE
+from luce.server.music.metre import CLEAR_METRE_CONFIDENCE
 from luce.server.music.spectra import FloatArray
 from luce.server.music.tags import DIMENSIONS, Tag, tags
+from luce.server.music.tempo import CLEAR_TEMPO_CONFIDENCE
 from luce.v1 import agents_pb2
 from services.agents.encoding import HeardWindows
 
@@ -64,19 +67,24 @@ def tell_tags(music: agents_pb2.MusicDescription, probabilities: FloatArray) -> 
 
 
 def doubt(music: agents_pb2.MusicDescription, probabilities: FloatArray) -> None:
-    """Take back what was measured in a sound that is heard as no music: key, metre and beat are named in music alone.
+    """Believe what was measured no more than that it is music at all.
 
-    Their confidences are multiplied by the probability that it is music after all.
+    Where music is less likely than not, the confidences in key, metre and tempo are multiplied by twice its
+    probability; what is then no longer clear is not named.
     """
-    if is_music(probabilities):
-        return
-    share = float(probabilities[tags().index("music")])
-    music.key, music.time_signature, music.tempo_bpm = "", "", 0.0
-    music.key_confidence *= share
-    music.time_signature_confidence *= share
-    music.tempo_confidence *= share
-    for field in ("key_alternatives", "tempo_alternatives", "beat_times"):
-        music.ClearField(field)
+    factor = min(1.0, float(probabilities[tags().index("music")]) / _MUSIC)
+    music.key_confidence *= factor
+    music.time_signature_confidence *= factor
+    music.tempo_confidence *= factor
+    if music.key_confidence < CLEAR_KEY_CONFIDENCE:
+        music.key = ""
+        del music.key_alternatives[:]
+    if music.tempo_confidence < CLEAR_TEMPO_CONFIDENCE:
+        music.tempo_bpm = 0.0
+        del music.tempo_alternatives[:]
+        del music.beat_times[:]
+    if music.time_signature_confidence < CLEAR_METRE_CONFIDENCE or not music.tempo_bpm:
+        music.time_signature = ""
 
 
 def told(music: agents_pb2.MusicDescription, dimension: str) -> list[agents_pb2.MusicTag]:

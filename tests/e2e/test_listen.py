@@ -55,6 +55,11 @@ def test_describe_and_feel_answer_a_line_for_each_input(stack: RunningStack, son
     assert (happy["medium"], notes["medium"]) == ("audio", "midi")
     music = json.loads(described.stdout.splitlines()[3])
     assert (music["tempo_bpm"], music["time_signature"], music["key"]) == (120.0, "4/4", "C major")
+    assert music["descriptors"][0]["values"] == ["piano"]
+    assert "piano" in music["caption"]
+    heard = json.loads(described.stdout.splitlines()[0])
+    assert [part["start_s"] for part in heard["parts"]] == [0.0, 2.0]
+    assert all(all(descriptor["texts"]) for descriptor in heard["descriptors"])
     assert [path.name for path in sorted((songs / "plots").iterdir())] == ["happy.png", "notes.png", "sad.png"]
     with Image.open(songs / "plots" / "notes.png") as picture:
         assert picture.width > 1200

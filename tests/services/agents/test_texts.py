@@ -139,16 +139,23 @@ def test_instruments_are_found_in_a_text(text: str, names: set[str]) -> None:
 def test_what_is_no_music_has_no_key_no_beat_and_no_instruments() -> None:
     row = probabilities(speech=0.9, music=0.2, piano=0.9)
     assert not is_music(row)
-    music = copied(SAD)
-    music.key_confidence = music.tempo_confidence = 0.9
+    music = measured_for_sure()
     tell_tags(music, row)
     doubt(music, row)
     assert [(tag.dimension, tag.name) for tag in music.tags] == [("sound", "speech")]
     assert (music.key, music.tempo_bpm, music.time_signature) == ("", 0, "")
-    assert music.key_confidence == pytest.approx(0.18)
+    assert music.key_confidence == pytest.approx(0.36)
 
 
-def test_music_keeps_what_was_measured() -> None:
+def test_music_keeps_what_was_measured_and_so_does_clear_music_that_is_half_believed() -> None:
+    for likely in (0.8, 0.4):
+        music = measured_for_sure()
+        doubt(music, probabilities(music=likely, speech=0.3))
+        assert (music.key, music.tempo_bpm, music.time_signature) == ("A minor", 58, "3/4")
+
+
+def measured_for_sure() -> agents_pb2.MusicDescription:
     music = copied(SAD)
-    doubt(music, probabilities(music=0.8, speech=0.3))
-    assert music == SAD
+    music.time_signature = "3/4"
+    music.key_confidence = music.tempo_confidence = music.time_signature_confidence = 0.9
+    return music
