@@ -51,8 +51,7 @@ async def describe_music(
         str | None, Header(description="Of the job: same key, same request: the same job. At most 255 characters")
     ] = None,
 ) -> Response:
-    """Listen to a piece of music: a caption of it and of its parts, instruments, style, key, metre, tempo, mood, and
-    valence and arousal second by second.
+    """Listen to a piece of music: captions, instruments, style, key, metre, tempo, mood, and emotion second by second.
 
     Up to a minute of music is answered in place; what is longer, and everything under `Prefer: respond-async`, becomes
     a job, whose result is the description.
