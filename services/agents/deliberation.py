@@ -211,19 +211,20 @@ class Deliberation:
         for role in dict.fromkeys(ROLE_OF[finding.attribute] for finding in errors):
             concerned = [finding for finding in errors if ROLE_OF[finding.attribute] is role]
             mended |= await self._repaired(role, index, mended, concerned)
-        wrong = {
-            finding.attribute: finding.message
-            for finding in await self._check(index, mended)
-            if finding.severity is Severity.ERROR
-        }
-        for attribute in wrong:
-            mended.pop(attribute, None)
+        left = [finding for finding in await self._check(index, mended) if finding.severity is Severity.ERROR]
+        wrong = {finding.attribute: finding.message for finding in left}
+        repaired = {finding.attribute for finding in errors}
+        told = []
         for finding in errors:
-            told = finding.ended(Outcome.REPAIRED)
             if finding.attribute in wrong:
-                told = finding.ended(Outcome.DROPPED, f"after its repair: {wrong[finding.attribute]}")
-            self._board.post(Role.VALIDATOR, told, round=Round.REPAIR, picture=index + 1)
-        return mended
+                told.append(finding.ended(Outcome.DROPPED, f"after its repair: {wrong[finding.attribute]}"))
+            else:
+                told.append(finding.ended(Outcome.REPAIRED))
+        # What a repair of something else has made wrong has had its turn too.
+        told += [one.ended(Outcome.DROPPED, "since a repair") for one in left if one.attribute not in repaired]
+        for finding in told:
+            self._board.post(Role.VALIDATOR, finding, round=Round.REPAIR, picture=index + 1)
+        return {kind: choice for kind, choice in mended.items() if kind not in wrong}
 
     async def _check(self, index: int, draft: Draft) -> list[Finding]:
         question = self._question
@@ -349,7 +350,7 @@ class Deliberation:
     def _kept(self, draft: Draft, answer: str) -> str | None:
         """A language model's prompt, where it keeps the person's words and enough of the attributes'."""
         text = self._question.text
-        if text and text.rstrip(" .,;").lower() not in answer.lower():
+        if text and not answer.lower().startswith(text.rstrip(" .,;").lower()):
             return None
         wanted = frozenset(word for choice in draft.values() for word in content_words(choice.plain))
         kept = len(wanted & content_words(answer)) / len(wanted) if wanted else 1.0
