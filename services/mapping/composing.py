@@ -14,9 +14,9 @@ from luce.server.music import limits
 from luce.server.music.composing.planning import Moment
 from luce.v1 import emotion_pb2, jobs_pb2, mapping_pb2
 from services.mapping.continuing import Beginning, begin
-from services.mapping.orders import music_order, seed_of
+from services.mapping.orders import MusicOrder, music_order, seed_of
 from services.mapping.pieces import Composer, Work
-from services.mapping.reading import TextReader
+from services.mapping.reading import Reading, TextReader
 from services.mapping.settings import MappingSettings
 from services.mapping.wishing import chain_steps, obtained_step, wish_of
 
@@ -58,16 +58,17 @@ class Storyteller:
             beginning = await self._begin(request.midi.key, context) if request.HasField("midi") else None
             if request.text or beginning is None:
                 limits.check_story(request.text)
-                reading = await self._patiently(lambda: self._reader.read(request.text, order.emotion), context)
+                reading = await self._patiently(lambda: self._read(request.text, order), context)
                 impression = replace(reading.impression, description=title_of(request.text))
-                embedding, notes = reading.embedding, reading.notes
+                embedding, notes, course = reading.embedding, reading.notes, reading.course
                 for name, version in reading.models:
                     context.used_model(name, version)
             else:
                 impression, embedding, notes = Impression(order.emotion or beginning.emotion), None, ()
+                course = ((1.0, impression.emotion),)
             thoughts = [self._chain.think(impression, seed_of(context.seed, index)) for index in range(order.count)]
         felt = impression.emotion
-        moments = (Moment(order.seconds, felt.valence, felt.arousal),)
+        moments = [Moment(share * order.seconds, one.valence, one.arousal) for share, one in course]
         title = title_of(request.text) or "Continuation"
         wishes = [wish_of(order, thought.controls, moments, embedding, beginning) for thought in thoughts]
         steps = chain_steps(thoughts[0], notes)
@@ -78,6 +79,9 @@ class Storyteller:
         await context.partial(chain=steps[-1])
         emotion = emotion_pb2.Emotion(valence=felt.valence, arousal=felt.arousal, dominance=felt.dominance)
         return jobs_pb2.Job.Result(compose=mapping_pb2.ComposeResult(pieces=pieces, emotion=emotion, chain=steps))
+
+    async def _read(self, text: str, order: MusicOrder) -> Reading:
+        return await self._reader.read(text, order.emotion, seconds=order.seconds)
 
     async def _begin(self, key: str, context: JobContext) -> Beginning:
         data = await context.objects.get(key, owner=context.owner, deadline=context.deadline)

@@ -16,7 +16,13 @@ from luce.server.inference import TextEmbedder, TextFeeler
 from luce.server.inference.text_embedder import MODEL
 
 PASSAGE_WORDS: Final = 120
-"""Words of one passage: what the text encoder reads in one go, with room to spare."""
+"""Most words of one passage: what the text encoder reads in one go, with room to spare."""
+
+LEAST_WORDS: Final = 12
+"""Fewer words than these feel like nothing in particular."""
+
+MOMENT_S: Final = 8.0
+"""The music of a story changes at most so often, seconds."""
 
 # The commonest words of English: about half of any English text.
 _COMMON_WORDS: Final = (
@@ -36,12 +42,14 @@ class Reading:
     Attributes:
         impression: The feeling and the sights; the ground of the chain of thought.
         embedding: (384,) float32 of length 1: the mean of the passages.
+        course: How it feels as it goes on: shares of the whole (they add up to 1), each with its emotion.
         models: Name and version of each model that read.
         notes: What a reader should know of the reading; may be empty.
     """
 
     impression: Impression
     embedding: NDArray[np.float32]
+    course: tuple[tuple[float, Emotion], ...]
     models: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
 
@@ -60,17 +68,18 @@ class TextReader:
         self._feeler = feeler
         self._timeout_s = timeout_s
 
-    async def read(self, text: str, asked: Emotion | None = None) -> Reading:
+    async def read(self, text: str, asked: Emotion | None = None, *, seconds: float = 0.0) -> Reading:
         """Read a text.
 
         Args:
             text: Checked by `luce.server.music.limits.check_story`.
             asked: How it should feel, instead of how it does.
+            seconds: Length of the music that it becomes; the longer, the closer its course is followed.
 
         Raises:
             ResourceExhausted, Unavailable, DeadlineExceeded: From the inference client.
         """
-        parts = passages(text)
+        parts = passages(text, _passage_words(text, seconds))
         embedded = await self._embedder.embed(parts, deadline=self._timeout_s)
         weights = np.array([len(part) for part in parts], np.float32)
         mean = np.average(embedded.vectors, axis=0, weights=weights)
@@ -78,14 +87,18 @@ class TextReader:
         if asked is None:
             felt = await self._feeler.feel(parts, deadline=self._timeout_s)
             models += felt[0].models
-            asked = _mean_emotion([one.emotion for one in felt], weights)
+            emotions = [one.emotion for one in felt]
+            asked = _mean_emotion(emotions, weights)
+            course = course_of(emotions, weights, seconds)
+        else:
+            course = ((1.0, asked),)
         # The lexicon names the sights; how they feel is the model's affair, or the caller's.
         impression = replace(read(text), emotion=asked)
         notes = []
         if not is_english(text):
             notes.append("The words do not look English: what is read in them is uncertain.")
         embedding = np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), np.float32)
-        return Reading(impression, embedding, tuple(dict(models).items()), tuple(notes))
+        return Reading(impression, embedding, course, tuple(dict(models).items()), tuple(notes))
 
 
 def _mean_emotion(emotions: Sequence[Emotion], weights: NDArray[np.float32]) -> Emotion:
@@ -93,13 +106,44 @@ def _mean_emotion(emotions: Sequence[Emotion], weights: NDArray[np.float32]) -> 
     return Emotion(*(float(value) for value in np.clip(np.average(points, axis=0, weights=weights), -1, 1)))
 
 
-def passages(text: str) -> list[str]:
-    """A text in pieces of at most `PASSAGE_WORDS` words, cut between sentences where there are some; at least one."""
+def course_of(
+    emotions: Sequence[Emotion], weights: NDArray[np.float32], seconds: float
+) -> tuple[tuple[float, Emotion], ...]:
+    """Passages joined into stretches that are long enough for music to feel like them.
+
+    Args:
+        emotions: Of each passage.
+        weights: How long each is, in any unit.
+        seconds: Length of the music.
+    """
+    shares = weights / weights.sum()
+    groups: list[list[int]] = [[]]
+    for index in range(len(emotions)):
+        if groups[-1] and float(shares[groups[-1]].sum()) * seconds >= MOMENT_S:
+            groups.append([])
+        groups[-1].append(index)
+    if len(groups) > 1 and float(shares[groups[-1]].sum()) * seconds < MOMENT_S:
+        rest = groups.pop()
+        groups[-1] += rest
+    return tuple(
+        (float(shares[group].sum()), _mean_emotion([emotions[index] for index in group], weights[group]))
+        for group in groups
+    )
+
+
+def _passage_words(text: str, seconds: float) -> int:
+    """Most words of a passage, so that there are about as many as the music has moments."""
+    moments = max(1, int(seconds // MOMENT_S))
+    return max(LEAST_WORDS, min(PASSAGE_WORDS, -(-len(text.split()) // moments)))
+
+
+def passages(text: str, most: int = PASSAGE_WORDS) -> list[str]:
+    """A text in pieces of at most so many words, cut between sentences where there are some; at least one."""
     found: list[list[str]] = [[]]
     for sentence in re.split(r"(?<=[.!?…])\s+|\n{2,}", text.strip()):
         words = sentence.split()
         while words:
-            room = PASSAGE_WORDS - len(found[-1])
+            room = most - len(found[-1])
             if len(words) > room and found[-1]:
                 found.append([])
                 continue

@@ -37,8 +37,8 @@ async def test_words_and_options_turn_it_where_they_want(hall: Hall) -> None:
     ],
 )
 async def test_what_cannot_be_gone_on_from_is_told(
-    hall: Hall, midi: bytes, options: dict[str, object], code: str, field: str
+    hall: Hall, midi: bytes, options: dict[str, str], code: str, field: str
 ) -> None:
-    job = await hall.go_on(midi, **options)
+    job = await hall.go_on(midi, "", **options)
     assert job.state == jobs_pb2.JOB_STATE_FAILED
     assert (job.problem.code, job.problem.field, job.attempts) == (code, field, 1)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from luce.emotion import Emotion
 from luce.server.inference import InferenceClient, TextEmbedder, TextFeeler
-from services.mapping.reading import PASSAGE_WORDS, TextReader, is_english, passages
+from services.mapping.reading import MOMENT_S, PASSAGE_WORDS, TextReader, course_of, is_english, passages
 
 
 @given(st.text(alphabet=st.characters(categories=("L", "P", "Zs", "Cc")), min_size=1, max_size=3000))
@@ -37,6 +37,27 @@ def test_passages_end_with_sentences_where_they_can() -> None:
 )
 def test_english_is_told_from_other_languages(text: str, english: bool) -> None:
     assert is_english(text) is english
+
+
+@given(st.lists(st.floats(1, 500), min_size=1, max_size=20), st.floats(5, 180))
+def test_a_course_covers_the_whole_in_stretches_that_are_long_enough(lengths: list[float], seconds: float) -> None:
+    emotions = [Emotion(index % 3 - 1.0, 0.5) for index in range(len(lengths))]
+    course = course_of(emotions, np.array(lengths, np.float32), seconds)
+    assert sum(share for share, _ in course) == pytest.approx(1.0, abs=1e-5)
+    assert len(course) == 1 or all(share * seconds >= MOMENT_S - 1e-3 for share, _ in course)
+
+
+async def test_the_music_of_a_story_has_its_course(inference: InferenceClient) -> None:
+    reader = TextReader(TextEmbedder(inference), TextFeeler(inference), 60.0)
+    happy = "They danced and laughed all through the bright and joyful morning, happy to be together again. "
+    grave = "Then she died, and he wept alone at the cold grave in hopeless grief and misery. "
+    story = happy * 2 + grave * 2
+    reading = await reader.read(story, seconds=40.0)
+    assert len(reading.course) >= 2
+    assert reading.course[0][1].valence > reading.course[-1][1].valence
+    assert len((await reader.read(story, seconds=10.0)).course) == 1
+    asked = Emotion(0.5, 0.5)
+    assert (await reader.read(story, asked, seconds=40.0)).course == ((1.0, asked),)
 
 
 async def test_a_text_is_read_as_a_feeling_and_a_vector(inference: InferenceClient) -> None:
