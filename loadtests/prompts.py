@@ -160,6 +160,9 @@ async def measure(arguments: argparse.Namespace, url: str) -> None:
             clips = await heard(arguments.files, inference)
         imagination = Imagination(Matcher(TextEmbedder(inference)))
         await imagination.imagine(clips[0], "", arguments.k, 0)
+        if arguments.times:
+            await times(imagination, clips, arguments.k)
+            return
         print(f"{len(clips)} clips, k = {arguments.k}\n")
         head = ["", "Distinct-1", "Distinct-2", "shared, most", "scenes", "styles", "warmth", "brightness", "motion"]
         rows = [head, ["---"] * len(head)]
@@ -249,6 +252,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=200, help="most clips")
     parser.add_argument("--k", type=int, default=4, help="prompts a clip")
     parser.add_argument("--no-readback", dest="readback", action="store_false", help="leave the picture model out")
+    parser.add_argument("--times", action="store_true", help="only what the agents add to a request")
     arguments = parser.parse_args()
     arguments.files = [] if arguments.midi is None else sorted(arguments.midi.rglob("*.mid"))[: arguments.clips]
     asyncio.run(run(arguments))

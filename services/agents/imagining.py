@@ -31,11 +31,16 @@ class Imagined:
 
     Attributes:
         prompts: As many as were asked for.
-        report: How they came to be.
+        board: What the agents wrote on the way.
     """
 
     prompts: tuple[agents_pb2.Prompt, ...]
-    report: agents_pb2.AgentReport
+    board: Blackboard
+
+    @property
+    def report(self) -> agents_pb2.AgentReport:
+        """How they came to be; made when it is asked for, because few ask."""
+        return telling.report(self.board)
 
 
 class Imagination:
@@ -99,7 +104,7 @@ class Imagination:
             if not text:
                 raise InvalidArgument("there is neither music nor text", field="text", limit="music, text or both")
             prompts = [agents_pb2.Prompt(text=text) for _ in range(count)]
-            return Imagined(tuple(prompts), telling.report(board))
+            return Imagined(tuple(prompts), board)
         brief = brief_of(music)
         board.post(Role.SCENE, Remark(Topic.MUSIC, _felt(brief)), evidence=_measured(music))
         clues = clues_of(music)
@@ -121,7 +126,7 @@ class Imagination:
         question = Question(brief, clues, await self._matcher.pulls(clues), text, named, count, origin, plan, until)
         worded = await Deliberation(question, board, self._language, self._sense).run()
         negative = negative_text(brief.valence, brief.arousal, named)
-        return Imagined(tuple(telling.prompt(one, negative) for one in worded), telling.report(board))
+        return Imagined(tuple(telling.prompt(one, negative) for one in worded), board)
 
     def _until(self) -> Deadline:
         """When asking a language model ends: early enough that rules can go on within the request's own deadline."""
@@ -141,7 +146,7 @@ def check_text(text: str, *, field: str = "text") -> None:
 
 
 def _plain(prompts: list[str], board: Blackboard) -> Imagined:
-    return Imagined(tuple(agents_pb2.Prompt(text=prompt) for prompt in prompts), telling.report(board))
+    return Imagined(tuple(agents_pb2.Prompt(text=prompt) for prompt in prompts), board)
 
 
 def _digest(music: agents_pb2.MusicDescription, text: str, seed: int) -> bytes:

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from luce.emotion import Emotion
@@ -46,11 +47,11 @@ class Said:
 
     def add(self, text: str) -> None:
         """Take note of a prompt."""
-        self._count.update(words(text))
+        self._count.update(_words(text))
 
     def cost(self, text: str) -> int:
         """How often its words were said, and how often it says one twice itself."""
-        own = words(text)
+        own = _words(text)
         return sum(self._count[word] for word in own) + len(own) - len(set(own))
 
 
@@ -156,5 +157,11 @@ def _options(kind: str, choices: Mapping[str, Choice]) -> tuple[str, ...]:
 
 def _cost(option: str, own: str, said: Said) -> int:
     """Words said in the set before, and twice as much those of this very prompt."""
-    here = set(words(own))
-    return said.cost(option) + 2 * sum(word in here for word in words(option))
+    here = set(_words(own))
+    return said.cost(option) + 2 * sum(word in here for word in _words(option))
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[str, ...]:
+    """The words of a text; wordings are asked for again and again."""
+    return tuple(words(text))
