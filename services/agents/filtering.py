@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Final
 
 import numpy as np
 
 from luce.server.inference.text_embedder import TextEmbedder
 from luce.server.music.spectra import FloatArray
-from luce.server.music.tags import tags
-
-#: A named instrument that was heard with less than this share of its threshold is made up.
-_HEARD_SHARE: Final = 0.5
 
 
 class HybridFilter:
@@ -57,50 +50,3 @@ def _best(group: Sequence[str], vectors: dict[str, FloatArray], audio: FloatArra
     score = agreement if audio is None else agreement + rows @ audio
     # Rounded, so that the last bits of a vector decide nothing.
     return int(np.round(score, 5).argmax())
-
-
-def grounded(candidates: Sequence[str], probabilities: FloatArray) -> list[str]:
-    """The candidates that name no instrument and no voice that was not heard.
-
-    Args:
-        candidates: Texts by `music_captioner`.
-        probabilities: (k,) tags of what they are about.
-    """
-    entries = tags().entries
-    missing = {
-        entries[column].name
-        for dimension in ("instruments", "voice")
-        for column in tags().columns(dimension)
-        if probabilities[column] < _HEARD_SHARE * entries[column].threshold
-    }
-    return [text for text in candidates if not named(text) & missing]
-
-
-def named(text: str) -> set[str]:
-    """The instruments and voices, by label, that a text names and does not deny."""
-    found = set()
-    for sentence in re.split(r"(?<=[.!?])\s+", text.lower()):
-        if re.search(r"\b(no|not|without|nobody|instead of)\b", sentence):
-            continue
-        found |= {name for name, pattern in _patterns() if pattern.search(sentence)}
-    return found
-
-
-@lru_cache(maxsize=1)
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    words = {
-        "piano": r"(?<!electric )pianos?",
-        "strings": r"strings|string (section|ensemble)",
-        "mallets": r"mallets?|mallet percussion|vibraphone|marimba|xylophone|glockenspiel",
-        "woodwind": r"woodwinds?|clarinet|oboe|bassoon|reed instrument",
-        "brass": r"brass|trumpets?|trombones?|horns?",
-        "synthesizer": r"synth(esizer)?s?",
-        "drums": r"drums?|drum kit|(?<!mallet )percussion",
-        "bass": r"bass",
-        "singing": r"sing(s|ing|er|ers)?|vocals?",
-    }
-    return tuple(
-        (tag.name, re.compile(rf"\b({words.get(tag.name, re.escape(tag.name) + 's?')})\b"))
-        for tag in tags().entries
-        if tag.dimension in ("instruments", "voice")
-    )

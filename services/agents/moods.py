@@ -20,7 +20,7 @@ _CHANGE: Final = 0.2
 
 #: Where the moods of `audio_encoder` (GEMS, Zentner et al. 2008) lie in the plane of valence and arousal; by hand, from
 #: the common circumplex.
-_HEARD: Final = {
+MOOD_PLACES: Final = {
     "joyful": (0.7, 0.6),
     "powerful": (0.2, 0.7),
     "tense": (-0.5, 0.6),
@@ -67,9 +67,9 @@ def mood_of(music: agents_pb2.MusicDescription) -> tuple[list[str], float]:
     words = moods_of(emotion.valence, emotion.arousal)
     variance = sum(spread**2 for spread in uncertainty_of(music)) / 2
     confidence = 1.0 - math.exp(-(_MOOD_RADIUS**2) / (2 * variance)) if variance > 0 else 0.0
-    heard = [tag for tag in music.tags if tag.dimension == "moods" and tag.name in _HEARD]
+    heard = [tag for tag in music.tags if tag.dimension == "moods" and tag.name in MOOD_PLACES]
     place = stretched(emotion.valence, emotion.arousal)
-    agreeing = [tag for tag in heard if math.dist(_HEARD[tag.name], place) <= _AGREES]
+    agreeing = [tag for tag in heard if math.dist(MOOD_PLACES[tag.name], place) <= _AGREES]
     if agreeing:
         confidence = 1 - (1 - confidence) * (1 - agreeing[0].confidence / 2)
         words += [tag.name for tag in agreeing if tag.name not in words][:2]

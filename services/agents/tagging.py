@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -14,9 +15,9 @@ from luce.server.music.tempo import CLEAR_TEMPO_CONFIDENCE
 from luce.v1 import agents_pb2
 from services.agents.encoding import HeardWindows
 
-#: What plays only in a third of a piece is still of the piece; a style, a mood or a sound is what holds all along.
+#: What plays only in a half of a piece is still of the piece; a style, a mood or a sound is what holds all along.
 _PASSING: Final = ("instruments", "voice")
-_SHARE: Final = 1 / 3
+_SHARE: Final = 1 / 2
 #: From this probability on the sound is told as music.
 _MUSIC: Final = 0.5
 
@@ -29,13 +30,13 @@ def music_probabilities(windows: FloatArray) -> FloatArray:
 def pooled(windows: HeardWindows) -> FloatArray:
     """Probabilities over the whole piece, (k,) float32.
 
-    Of instruments and voice the mean over the third of the windows where they are likeliest, else the mean over all;
+    Of instruments and voice the mean over the half of the windows where they are likeliest, else the mean over all;
     windows that are no music count for the kind of sound alone, unless all of them are.
     """
     heard = windows.tags
     musical = music_probabilities(heard) >= _MUSIC
     music = heard[musical] if musical.any() else heard
-    most = max(1, round(_SHARE * len(music)))
+    most = max(1, math.ceil(_SHARE * len(music)))
     loudest = np.sort(music, axis=0)[-most:].mean(axis=0)
     result = music.mean(axis=0)
     for dimension in _PASSING:

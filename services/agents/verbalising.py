@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from luce.server.jobs.patience import Patience, at_once
-from luce.server.music.spectra import FloatArray
 from luce.v1 import agents_pb2
 from services.agents import tagging
 from services.agents.captioning import Captions
 from services.agents.encoding import HeardWindows
-from services.agents.filtering import HybridFilter, grounded
-from services.agents.texts import Facts, Triple, aesthetic, caption_of, structural
+from services.agents.filtering import HybridFilter
+from services.agents.grounding import Ground
+from services.agents.moods import stretched
+from services.agents.texts import Facts, Triple, aesthetic, caption_of, caption_of_window, structural
 
 _D = agents_pb2.DescriptorDimension
 _WRITERS: Final = {
@@ -64,8 +65,10 @@ class Teller:
         if music.silent:
             return
         heard = None if windows is None else tagging.pooled(windows)
-        whole = _whole(facts, captions, heard)
-        triples = [_candidates(facts, descriptor.dimension, captions, heard) for descriptor in music.descriptors]
+        place = stretched(music.emotion.valence, music.emotion.arousal)
+        ground = None if heard is None else Ground(heard, music.tempo_bpm, place)
+        whole = _whole(facts, captions, ground)
+        triples = [_candidates(facts, descriptor.dimension, captions, ground) for descriptor in music.descriptors]
         # The three lengths of a candidate stay together, and are judged by the middle one.
         groups = [whole, *([medium for _, medium, _ in candidates] for candidates in triples)]
         audio = None if windows is None else windows.embedding
@@ -76,10 +79,7 @@ class Teller:
             descriptor.text_short, descriptor.text_medium, descriptor.text_long = candidates[index]
             descriptor.text_source = descriptor.source or agents_pb2.DESCRIPTOR_SOURCE_SIGNAL
         if windows is not None and captions is not None:
-            for index, caption in enumerate(captions.parts):
-                music.parts.add(
-                    start_s=float(windows.starts[index]), duration_s=windows.duration(index), caption=caption
-                )
+            _tell_parts(music, windows, captions)
 
 
 def _tell_caption(music: agents_pb2.MusicDescription, caption: str, captions: Captions | None) -> None:
@@ -88,9 +88,21 @@ def _tell_caption(music: agents_pb2.MusicDescription, caption: str, captions: Ca
     music.caption_source = agents_pb2.DESCRIPTOR_SOURCE_MODEL if written else agents_pb2.DESCRIPTOR_SOURCE_SIGNAL
 
 
-def _whole(facts: Facts, captions: Captions | None, heard: FloatArray | None) -> Sequence[str]:
-    """Candidates for the caption of the whole: the captioner's that name nothing unheard, else one of the facts."""
-    written = grounded(captions.whole, heard) if captions is not None and heard is not None else []
+def _tell_parts(music: agents_pb2.MusicDescription, windows: HeardWindows, captions: Captions) -> None:
+    """The caption of each window, or what was heard in it where the caption does not hold."""
+    for index, caption in enumerate(captions.parts):
+        row = windows.tags[index]
+        holds = bool(caption) and Ground(row, music.tempo_bpm).holds(caption)
+        music.parts.add(
+            start_s=float(windows.starts[index]),
+            duration_s=windows.duration(index),
+            caption=caption if holds or not caption else caption_of_window(row),
+        )
+
+
+def _whole(facts: Facts, captions: Captions | None, ground: Ground | None) -> Sequence[str]:
+    """Candidates for the caption of the whole: the captioner's that hold, else one of the facts."""
+    written = ground.kept(captions.whole) if captions is not None and ground is not None else []
     return written or [caption_of(facts)]
 
 
@@ -98,13 +110,12 @@ def _candidates(
     facts: Facts,
     dimension: agents_pb2.DescriptorDimension.ValueType,
     captions: Captions | None,
-    heard: FloatArray | None,
+    ground: Ground | None,
 ) -> Sequence[Triple]:
     """Candidates for one dimension: the captioner's beside ours where a model hears it, else wordings of ours."""
     ours = _WRITERS[dimension](facts)
-    if captions is None or heard is None or dimension not in _TOPICS:
+    if captions is None or ground is None or dimension not in _TOPICS:
         return ours
-    written = [
-        texts for texts in captions.topics.get(_TOPICS[dimension], ()) if len(grounded(texts, heard)) == len(texts)
-    ]
+    offered = captions.topics.get(_TOPICS[dimension], ())
+    written = [texts for texts in offered if all(map(ground.holds, texts))]
     return [*written, ours[0]] if written else ours

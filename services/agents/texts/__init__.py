@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.agents.texts.caption import caption_of
+from services.agents.texts.caption import caption_of, caption_of_window
 from services.agents.texts.facts import Facts, facts_of
 from services.agents.texts.lengths import LENGTHS, Triple, Variants
 
-__all__ = ["LENGTHS", "Facts", "Triple", "Variants", "caption_of", "facts_of"]
+__all__ = ["LENGTHS", "Facts", "Triple", "Variants", "caption_of", "caption_of_window", "facts_of"]

@@ -14,9 +14,9 @@ from luce.server.inference import TextEmbedderSettings
 from luce.server.music.tags import tags
 from luce.v1 import agents_pb2
 from services.agents.descriptors import descriptors_of
-from services.agents.filtering import grounded, named
+from services.agents.grounding import Ground, named
 from services.agents.tagging import doubt, is_music, tell_tags
-from services.agents.texts import LENGTHS, Facts, aesthetic, caption_of, structural
+from services.agents.texts import LENGTHS, Facts, aesthetic, caption_of, caption_of_window, structural
 from services.agents.texts.facts import Texture
 from services.agents.texts.lengths import Variants
 from tests.services.agents.music import SAD, described
@@ -116,24 +116,44 @@ def probabilities(**heard: float) -> np.ndarray:
     return row
 
 
-def test_a_caption_that_names_what_was_not_heard_is_left_out() -> None:
-    row = probabilities(music=0.9, piano=0.9, strings=0.4)
-    captions = ["A calm piece for piano.", "A piano with drums.", "Strings and a piano. There are no drums."]
-    assert grounded(captions, row) == [captions[0], captions[2]]
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("A calm piece for piano.", True),
+        ("A piano with drums.", False),
+        ("Strings and a piano. There are no drums.", True),
+        ("A piano plays. There is no piano.", False),
+        ("It features a piano, an acoustic piano and strings.", False),
+        ("It is rock music.", False),
+        ("A slow, sad piece for piano.", True),
+        ("A fast piece for piano.", False),
+        ("A cheerful piece for piano.", False),
+        ("A piano. It would suit a happy scene of a film.", True),
+    ],
+)
+def test_a_caption_holds_where_all_that_it_claims_was_heard(text: str, holds: bool) -> None:
+    row = probabilities(music=0.9, piano=0.9, strings=0.4, classical=0.8)
+    assert Ground(row, 60.0, (-0.5, -0.6)).holds(text) is holds
 
 
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        ("An electric piano and a bass.", {"electric piano", "bass"}),
-        ("Mallet percussion, a vibraphone.", {"mallets"}),
-        ("A woman sings over acoustic guitars.", {"singing", "acoustic guitar"}),
-        ("Without drums, and nobody sings.", set()),
-        ("A fast baroque piece on a harpsichord alone.", {"harpsichord"}),
+        ("an electric piano and a bass.", {"electric piano", "bass"}),
+        ("mallet percussion, a vibraphone.", {"mallets"}),
+        ("a woman sings over acoustic guitars.", {"singing", "acoustic guitar"}),
+        ("a fast baroque piece on a harpsichord alone.", {"fast", "baroque", "harpsichord"}),
     ],
 )
-def test_instruments_are_found_in_a_text(text: str, names: set[str]) -> None:
+def test_labels_are_found_in_a_sentence(text: str, names: set[str]) -> None:
     assert named(text) == names
+
+
+def test_a_window_is_told_by_what_was_heard_in_it() -> None:
+    assert caption_of_window(probabilities(piano=0.9, strings=0.8, classical=0.7)) == (
+        "A piano and a string section are heard: classical music."
+    )
+    assert caption_of_window(probabilities()).endswith("could not be told.")
 
 
 def test_what_is_no_music_has_no_key_no_beat_and_no_instruments() -> None:
