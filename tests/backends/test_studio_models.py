@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from luce.server.inference import InferenceClient
+from luce.server.inference import InferenceClient, TextFeeler
+from luce.server.vision import PictureReader
 
 
 def order(seed: int, steps: int, **values: Any) -> dict[str, NDArray[Any]]:
@@ -40,3 +41,33 @@ async def test_a_text_has_the_same_bytes_alone_and_in_company(inference: Inferen
     alone = [(await inference.infer("text_encoder", row, deadline=30)).outputs["sent_emb"] for row in rows]
     together = await asyncio.gather(*(inference.infer("text_encoder", row, deadline=30) for row in rows))
     assert [answer.outputs["sent_emb"].tobytes() for answer in together] == [vector.tobytes() for vector in alone]
+
+
+async def test_a_picture_is_seen_and_felt_alike_alone_and_in_company(inference: InferenceClient) -> None:
+    noise = np.random.default_rng(0)
+    # Shapes of every kind, smooth and rough: one pixel, wide, high, larger than what the encoder reads.
+    shapes = [(1, 1), (40, 300), (300, 40), (500, 400), (224, 224), (7, 9)]
+    pictures = [noise.integers(0, 256, (high, wide, 3), np.uint8) for high, wide in shapes]
+    reader = PictureReader(inference)
+    alone = [(await reader.read([picture]))[0] for picture in pictures]
+    together = await reader.read(pictures)
+    mixed = await asyncio.gather(*(reader.read([picture]) for picture in reversed(pictures)))
+    for one, beside, crowded in zip(alone, together, [seen for (seen,) in reversed(mixed)], strict=True):
+        for other in (beside, crowded):
+            assert other.embedding.tobytes() == one.embedding.tobytes()
+            assert other.features.tobytes() == one.features.tobytes()
+            assert (other.emotion, other.objects) == (one.emotion, one.objects)
+            assert other.uncertainty.tobytes() == one.uncertainty.tobytes()
+    assert len({seen.emotion for seen in alone}) == len(alone)
+    np.testing.assert_allclose([np.linalg.norm(seen.embedding) for seen in alone], 1.0, atol=1e-5)
+
+
+async def test_a_text_is_felt_alike_alone_and_in_company(inference: InferenceClient) -> None:
+    texts = ["I won!", "The funeral was long.", "a", "A quiet afternoon by the lake, and nothing to do. " * 8]
+    feeler = TextFeeler(inference)
+    alone = [(await feeler.feel([text], deadline=30))[0] for text in texts]
+    together = await feeler.feel(texts * 3, deadline=30)
+    for one, other in zip(alone * 3, together, strict=True):
+        assert (other.emotion, other.truncated) == (one.emotion, one.truncated)
+        assert other.uncertainty.tobytes() == one.uncertainty.tobytes()
+    assert alone[0].emotion.valence > alone[1].emotion.valence

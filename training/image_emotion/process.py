@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.linalg
 
-from training.emotion_head import CLIP, Basis, FloatArray
+from training.components import CLIP, Basis, FloatArray
 from training.onnx_graph import GraphBuilder
 
 _LEAST_VARIANCE = 1e-3

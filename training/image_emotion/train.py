@@ -15,7 +15,7 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
-from training.emotion_head import FloatArray, basis_of, calibration
+from training.components import FloatArray, basis_of, calibration
 from training.evaluate.regression import regression_metrics
 from training.image_emotion.process import Process, Recipe, add_process, solve
 from training.image_encoder.extract import CACHE, Pictures, load_pictures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx
 from onnx import TensorProto
 
-from training.emotion_head import CLIP, Basis
+from training.components import CLIP, Basis
 from training.image_encoder.backbone import CLASSES, SIDE
 from training.image_encoder.features import WIDTH
 from training.image_encoder.network import SPACE, FloatArray

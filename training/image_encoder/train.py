@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 import torch
 
-from training.emotion_head import Basis, basis_of
+from training.components import Basis, basis_of
 from training.image_encoder.extract import CACHE, GRAPH, Pictures, load_pictures
 from training.image_encoder.graph import build
 from training.image_encoder.network import (

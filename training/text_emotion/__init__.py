@@ -1,0 +1,1 @@
+"""How words feel: model_repository/text_emotion."""
