@@ -120,7 +120,7 @@ def arrange(
     for label, notes in cast:
         if heard(notes):
             program = int(generator.choice(programs.PROGRAMS[label]))
-            midi.instruments.append(_play(label, program, notes, generator))
+            midi.instruments.append(play(label, program, notes, generator))
             instruments.append(label)
     with_drums = kind == "band" or (kind == "game" and generator.random() < 0.6)
     if with_drums and len(beats) >= 6:
@@ -193,7 +193,7 @@ def _roots(notes: Notes) -> Notes:
     return found
 
 
-def _play(label: str, program: int, notes: Notes, generator: np.random.Generator) -> pretty_midi.Instrument:
+def play(label: str, program: int, notes: Notes, generator: np.random.Generator) -> pretty_midi.Instrument:
     """A part in the instrument's range, at a loudness of its own."""
     low, high = programs.RANGES.get(label, (0, 127))
     middle = float(np.median([note.pitch for note in notes]))

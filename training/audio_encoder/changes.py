@@ -37,12 +37,12 @@ def distort(mel: Tensor, generator: torch.Generator) -> Tensor:
     def chosen(share: float) -> Tensor:
         return (torch.rand(count, generator=generator) < share).float()[:, None, None]
 
-    tone = torch.randn(count, 1, 7, generator=generator) * 3.0
+    tone = torch.randn(count, 1, 7, generator=generator) * 2.5
     tone[:, :, -1] -= uniform(0, 25, 1) * chosen(0.2)[:, :, 0]
     mel = mel + functional.interpolate(tone, size=bands, mode="linear", align_corners=True)
     mel = torch.where(chosen(0.35) > 0, _smear(mel, uniform(2.0, 25.0), uniform(0.03, 0.3)), mel)
-    slope = torch.linspace(0, 1, bands) * uniform(-35, 5, 1, 1)
-    level = uniform(-90, -48, 1, 1) + slope
+    slope = torch.linspace(0, 1, bands) * uniform(-30, 3, 1, 1)
+    level = uniform(-105, -62, 1, 1) + slope
     rough = torch.randn(count, frames, bands, generator=generator) * 2.0
     mel = torch.where(chosen(0.4) > 0, _decibels(_power(mel) + _power(level + rough)), mel)
     mel = mel + uniform(-18, 8, 1, 1)

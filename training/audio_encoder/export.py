@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 import warnings
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from luce.server.music.log_mel import BANDS, FRAMES
 from training.audio_encoder.network import AudioEncoder
+from training.audio_encoder.train import RUN, load_model
 from training.image_generator.export import OPSET, halve_weights
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,3 +57,16 @@ def write(model: AudioEncoder, target: Path = TARGET) -> None:
     """Write the graph."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(build(model).SerializeToString())
+
+
+def main() -> None:
+    """Export the averaged encoder of a run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, default=RUN)
+    parser.add_argument("--target", type=Path, default=TARGET)
+    options = parser.parse_args()
+    write(load_model(options.run), options.target)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,7 @@
-"""The network: convolutions over time and frequency, a small transformer over 16 tokens, three heads.
+"""The network: convolutions along time, statistics of the bands, a transformer layer over 16 tokens, three heads.
+
+Bands are channels, as in x-vectors (Snyder 2018): timbre is learned from far fewer sounds so than by convolutions over
+frequency, which were tried first.
 
 Products of one vector a window with a matrix are written as 1 x 1 convolutions: ONNX Runtime then computes each window
 of a batch by itself, so that its result does not depend on its company.
@@ -15,6 +18,9 @@ from torch.nn import functional
 from luce.server.music.log_mel import BANDS
 from training.audio_encoder.teacher import FEATURES
 
+#: Of each band over the window, see :func:`_statistics`.
+_STATISTICS = 5
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -22,7 +28,8 @@ class Sizes:
 
     Attributes:
         labels: how many are told.
-        channels: feature channels at 1/2, 1/4, 1/8 and 1/16 of the frames and bands.
+        channels: feature channels after each block, each of which halves the frames.
+        summary: of the statistics of the bands over the whole window.
         width: of a token.
         layers: of the transformer.
         heads: of attention.
@@ -33,9 +40,10 @@ class Sizes:
     """
 
     labels: int
-    channels: tuple[int, ...] = (16, 40, 80, 160)
+    channels: tuple[int, ...] = (128, 256, 256, 256)
+    summary: int = 256
     width: int = 256
-    layers: int = 2
+    layers: int = 1
     heads: int = 4
     tokens: int = 16
     embedding: int = 384
@@ -44,23 +52,18 @@ class Sizes:
 
 
 class _Block(nn.Module):
-    """Halve time and frequency, then refine (He 2016)."""
+    """Fewer frames, more channels; then perhaps a residual convolution (He 2016)."""
 
-    def __init__(self, inputs: int, outputs: int, *, refine: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, refine: bool) -> None:
         super().__init__()
-        self.down = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(outputs)
-        self.refine = nn.Sequential(
-            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
-            nn.BatchNorm2d(outputs),
-        )
-        if not refine:
-            self.refine = nn.Sequential()
+        self.down = nn.Conv1d(inputs, outputs, kernel, stride=2, padding=kernel // 2, bias=False)
+        self.norm = nn.BatchNorm1d(outputs)
+        self.refine = nn.Sequential()
+        if refine:
+            self.refine = nn.Sequential(nn.Conv1d(outputs, outputs, 3, padding=1, bias=False), nn.BatchNorm1d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, frames) to (B, outputs, half the frames)."""
         x = functional.relu(self.norm(self.down(x)))
         return functional.relu(x + self.refine(x)) if len(self.refine) else x
 
@@ -93,38 +96,47 @@ class AudioEncoder(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
-        ends = zip((1, *sizes.channels), sizes.channels, strict=False)
-        self.blocks = nn.ModuleList(_Block(i, o, refine=index > 1) for index, (i, o) in enumerate(ends))
-        rows = BANDS >> len(sizes.channels)
-        self.flatten = nn.Conv1d(sizes.channels[-1] * rows, sizes.width, 1)
-        self.shorten = nn.Conv1d(sizes.width, sizes.width, 3, stride=2, padding=1)
+        widths = (BANDS, *sizes.channels)
+        self.blocks = nn.ModuleList(
+            _Block(inputs, outputs, 5 if index == 0 else 3, refine=index == 2)
+            for index, (inputs, outputs) in enumerate(zip(widths, sizes.channels, strict=False))
+        )
+        self.shorten = nn.Conv1d(sizes.channels[-1], sizes.width, 3, stride=2, padding=1)
         self.places = nn.Parameter(torch.randn(1, sizes.tokens, sizes.width) * 0.02)
         self.layers = nn.ModuleList(_Layer(sizes.width, sizes.heads, sizes.dropout) for _ in range(sizes.layers))
         self.norm = nn.LayerNorm(sizes.width)
-        self.hidden = nn.Conv1d(2 * sizes.width, sizes.hidden, 1)
+        self.summary_norm = nn.BatchNorm1d(_STATISTICS * BANDS + 1)
+        self.summary = nn.Conv1d(_STATISTICS * BANDS + 1, sizes.summary, 1)
+        pooled = 2 * sizes.width + 3 * sizes.channels[-2] + sizes.summary
+        self.hidden = nn.Conv1d(pooled, sizes.hidden, 1)
         self.labels = nn.Conv1d(sizes.hidden, sizes.labels, 1)
-        self.embed = nn.Conv1d(2 * sizes.width, sizes.embedding, 1)
-        self.teacher = nn.Conv1d(2 * sizes.width, FEATURES, 1)
+        self.embed = nn.Conv1d(pooled, sizes.embedding, 1)
+        self.teacher = nn.Conv1d(pooled, FEATURES, 1)
         self.dropout = nn.Dropout(sizes.dropout)
 
-    def tokens(self, log_mel: Tensor) -> Tensor:
-        """Token states (B, 16, 256)."""
-        x = ((log_mel + 60.0) / 25.0).unsqueeze(1)
-        for block in self.blocks:
+    def hear(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
+        """Token states (B, 16, 256), and everything else that is known of a window (B, P, 1)."""
+        mel = log_mel.transpose(1, 2)
+        level = functional.avg_pool1d(functional.avg_pool1d(mel, mel.shape[2]).transpose(1, 2), BANDS)
+        # Spectra are told apart by their shape: the level is a number of its own.
+        x = (mel - level) / 20.0
+        summary = torch.cat([_statistics(x), (level + 60.0) / 25.0], dim=1)
+        parts = [functional.relu(self.summary(self.dropout(self.summary_norm(summary))))]
+        for index, block in enumerate(self.blocks):
             x = block(x)
-        batch, channels, frames, rows = x.shape
-        x = x.permute(0, 1, 3, 2).reshape(batch, channels * rows, frames)
-        x = self.shorten(functional.relu(self.flatten(x))).transpose(1, 2) + self.places
+            if index == len(self.blocks) - 2:
+                mean, deviation = _moments(x)
+                parts += [mean, deviation, functional.max_pool1d(x, x.shape[2])]
+        x = self.shorten(x).transpose(1, 2) + self.places
         for layer in self.layers:
             x = layer(x)
-        normalised: Tensor = self.norm(x)
-        return normalised
-
-    def heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Embedding of length 1, label logits and the teacher's features, of token states."""
+        tokens = self.norm(x)
         by_channel = tokens.transpose(1, 2)
-        count = self.sizes.tokens
-        pooled = torch.cat([functional.avg_pool1d(by_channel, count), functional.max_pool1d(by_channel, count)], dim=1)
+        parts += [functional.avg_pool1d(by_channel, x.shape[1]), functional.max_pool1d(by_channel, x.shape[1])]
+        return tokens, torch.cat(parts, dim=1)
+
+    def heads(self, pooled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Embedding of length 1, label logits and the teacher's features."""
         pooled = self.dropout(pooled)
         logits = self.labels(self.dropout(functional.relu(self.hidden(pooled)))).squeeze(2)
         raw = self.embed(pooled).squeeze(2)
@@ -133,5 +145,21 @@ class AudioEncoder(nn.Module):
 
     def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Embedding, label logits, the teacher's features and the token states."""
-        tokens = self.tokens(log_mel)
-        return (*self.heads(tokens), tokens)
+        tokens, pooled = self.hear(log_mel)
+        return (*self.heads(pooled), tokens)
+
+
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation over time, each (B, C, 1)."""
+    mean = functional.avg_pool1d(x, x.shape[2])
+    square = functional.avg_pool1d((x - mean).square(), x.shape[2])
+    return mean, (square + 1e-5).sqrt()
+
+
+def _statistics(x: Tensor) -> Tensor:
+    """Mean, deviation, maximum, mean change and greatest rise of each band, (B, 5 * 64, 1)."""
+    mean, deviation = _moments(x)
+    change = x[:, :, 1:] - x[:, :, :-1]
+    count = x.shape[2]
+    steps = [functional.avg_pool1d(change.abs(), count - 1), functional.max_pool1d(change, count - 1)]
+    return torch.cat([mean, deviation, functional.max_pool1d(x, count), *steps], dim=1)

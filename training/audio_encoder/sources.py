@@ -25,7 +25,7 @@ from training.music_emotion import labels, nonmusic
 from training.music_emotion.render import Performance, augment, render
 from training.music_emotion.sources import decode, load_midi
 
-KINDS = ("recorded", "other", "rendered")
+KINDS = ("recorded", "other", "rendered", "stems")
 #: Pieces of each data set at most, and windows of a piece.
 PIECES = {"midi_classical": 1000, "pop909": 740, "nottingham": 270, "vgmidi": 204, "emopia": 240}
 WINDOWS = {"midi_classical": 2, "pop909": 3, "nottingham": 2, "vgmidi": 4, "emopia": 2}
@@ -52,7 +52,7 @@ _VGMIDI_MEAN = (0.10, 0.05)
 #: Seconds.
 Times = npt.NDArray[np.float64]
 #: A piece's name, its split, and what loads it.
-_Job = tuple[str, str, Callable[[], pretty_midi.PrettyMIDI]]
+Job = tuple[str, str, Callable[[], pretty_midi.PrettyMIDI]]
 
 
 @dataclass(frozen=True)
@@ -110,14 +110,14 @@ def everything(data: Path, fonts: Fonts, share: Share) -> dict[str, Iterator[Sou
 
 def renderings(data: Path, fonts: Fonts, share: Share) -> Iterator[Sound]:
     """Rendered windows of all data sets, in an order that mixes them."""
-    jobs = sorted(_jobs(data), key=lambda job: labels.fraction(job[0], "order"))
+    ordered = sorted(jobs(data), key=lambda job: labels.fraction(job[0], "order"))
     emotions = {piece.name: piece.emotion for piece in labels.vgmidi(data)}
-    for index, job in enumerate(jobs):
+    for index, job in enumerate(ordered):
         if share.has(index):
             yield from _windows(job, fonts, emotions.get(job[0]))
 
 
-def _jobs(data: Path) -> Iterator[_Job]:
+def jobs(data: Path) -> Iterator[Job]:
     """Name, split and loader of each piece."""
     for place, folder in enumerate(pop_folders(data)[: PIECES["pop909"]]):
         split = "test" if place < POP_SONGS else "dev" if place < POP_SONGS + 30 else "train"
@@ -133,6 +133,19 @@ def _jobs(data: Path) -> Iterator[_Job]:
             yield f"{source}/{path.name}", split_of(f"{source}/{path.name}"), partial(load_midi, path)
 
 
+def quiet_notes(job: Job) -> list[pretty_midi.Note]:
+    """All pitched notes of a piece in order; none of a file that cannot be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            midi = job[2]()
+    except Exception:
+        # Files of unknown origin break in as many ways as there are exceptions.
+        return []
+    notes = (note for part in midi.instruments if not part.is_drum for note in part.notes)
+    return sorted(notes, key=lambda note: (note.start, note.pitch))
+
+
 def _at_a_tempo(path: Path) -> pretty_midi.PrettyMIDI:
     """A Nottingham tune, which has no tempo, at a random one that its name decides."""
     midi = load_midi(path)
@@ -141,7 +154,7 @@ def _at_a_tempo(path: Path) -> pretty_midi.PrettyMIDI:
     return midi
 
 
-def _windows(job: _Job, fonts: Fonts, emotion: FloatArray | None) -> Iterator[Sound]:
+def _windows(job: Job, fonts: Fonts, emotion: FloatArray | None) -> Iterator[Sound]:
     name, split, load = job
     source, generator = name.partition("/")[0], _generator(name)
     try:

@@ -29,9 +29,13 @@ RUN = ROOT / "training" / "runs" / "audio_encoder"
 _TEMPERATURE = 0.06
 #: Shares of recordings and of sounds that are not music in what is learned from.
 _RECORDED, _OTHER = 0.3, 0.12
-#: Shares of clips that another one is laid over, and that somebody talks over.
-_MIXED, _TALKED_OVER = 0.2, 0.05
+#: Shares of clips that another one is laid over, that somebody talks over, and of ensembles made of stems instead.
+_MIXED, _TALKED_OVER, _ENSEMBLES = 0.12, 0.04, 0.4
+#: Most stems of an ensemble, and the range of their gains in dB.
+_MOST_STEMS, _STEM_GAIN = 4, (-9.0, 3.0)
 _AVERAGE = 0.998
+#: How much more an instrument counts than another label: it is heard, not judged.
+_EMPHASIS = 2.0
 
 
 @dataclass
@@ -48,10 +52,13 @@ class Material:
     instruments: Tensor
     rendered: Tensor
     speech: Tensor
+    stems: Tensor
+    stem_labels: Tensor
+    stem_odds: Tensor
 
     @classmethod
-    def of(cls, clips: Clips, vectors: np.ndarray) -> Material:
-        """Everything of the training split."""
+    def of(cls, clips: Clips, vectors: np.ndarray, stems: Clips) -> Material:
+        """Everything of the training split, and stems, all labels of which are equally likely."""
         source = np.array([str(name).partition("/")[0] for name in clips.source])
         recorded = source == "emotify"
         other = np.isin(source, ("speech", "noise", "tone", "click", "silence"))
@@ -71,6 +78,9 @@ class Material:
             torch.tensor(tags().columns("instruments")),
             torch.from_numpy(rendered),
             torch.from_numpy(np.flatnonzero(source == "speech")),
+            torch.from_numpy(stems.mel),
+            torch.from_numpy(stems.labels).float(),
+            torch.from_numpy(1.0 / np.array([(stems.source == name).sum() for name in stems.source], np.float64)),
         )
 
     def __len__(self) -> int:
@@ -97,21 +107,55 @@ class Material:
         music = tags().columns("sound")
         joined[:, music] = torch.maximum(labels, self.labels[partner])[:, music]
         labels = torch.where(over[:, None], joined, labels)
+        ensemble = torch.rand(size, generator=generator) < _ENSEMBLES
+        if bool(ensemble.any()):
+            mel[ensemble], labels[ensemble] = self._ensembles(int(ensemble.sum()), generator)
+            over |= ensemble
         mel = changes.distort(mel, generator)
         return mel, labels, self.features[rows], self.taught[rows] & ~over, vectors, plain & ~over
 
+    def _ensembles(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """One to four stems on top of each other, each at a level of its own."""
+        first = torch.multinomial(self.stem_odds, size, replacement=True, generator=generator)
+        mel, labels = self.stems[first].float() / 2.5 - 100, self.stem_labels[first].clone()
+        count = torch.randint(1, _MOST_STEMS + 1, (size,), generator=generator)
+        low, high = _STEM_GAIN
+        for number in range(2, _MOST_STEMS + 1):
+            more = torch.multinomial(self.stem_odds, size, replacement=True, generator=generator)
+            gain = low + (high - low) * torch.rand(size, generator=generator)
+            shifted = torch.roll(self.stems[more].float() / 2.5 - 100, 37 * number, dims=1)
+            added = changes.mix(mel, shifted, gain)
+            mel = torch.where((count >= number)[:, None, None], added, mel)
+            both = labels.clone()
+            both[:, self.instruments] = torch.maximum(labels, self.stem_labels[more])[:, self.instruments]
+            labels = torch.where((count >= number)[:, None], both, labels)
+        return mel, labels
+
 
 def losses(
-    model: AudioEncoder, batch: tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], weight: Tensor, scale: Tensor
+    model: AudioEncoder,
+    batch: tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor],
+    weight: Tensor,
+    scale: Tensor,
+    emphasis: Tensor,
 ) -> dict[str, Tensor]:
-    """The parts of the loss of a batch."""
+    """The parts of the loss of a batch.
+
+    Args:
+        model: what learns.
+        batch: of :meth:`Material.batch`.
+        weight: (k,) of positives.
+        scale: (1024,) spread of the teacher's features.
+        emphasis: (k,) of labels.
+    """
     mel, labels, features, taught, vectors, fits = batch
     embedding, logits, guess, _ = model(mel)
     known = torch.isfinite(labels)
     each = functional.binary_cross_entropy_with_logits(
         logits, torch.where(known, labels, 0.0), pos_weight=weight, reduction="none"
     )
-    found = {"labels": (each * known).sum() / known.sum()}
+    told = known * emphasis
+    found = {"labels": (each * told).sum() / told.sum()}
     error = functional.smooth_l1_loss(guess, features / scale, reduction="none").mean(dim=1)
     found["teacher"] = (error * taught).sum() / taught.sum().clamp_min(1)
     heard, said = embedding[fits], vectors[fits]
@@ -143,12 +187,19 @@ def probabilities(model: AudioEncoder, clips: Clips, batch: int = 64) -> tuple[n
 
 
 def load_model(run: Path = RUN) -> AudioEncoder:
-    """The averaged model of a run. Raises FileNotFoundError where there is none."""
+    """The averaged model of a run, its labels' probabilities undone of the weight that positives had in training.
+
+    Raises FileNotFoundError where there is none.
+    """
     found = load_checkpoint(run / "checkpoint")
     if found is None:
         raise FileNotFoundError(f"{run}/checkpoint: nothing trained yet")
     model = AudioEncoder(Sizes(labels=len(tags().entries)))
     model.load_state_dict({name[8:]: value for name, value in found[0].items() if name.startswith("average.")})
+    with torch.no_grad():
+        # With positives w times as heavy, the logit of a probability p tends to log(p / (1 - p)) + log(w).
+        assert model.labels.bias is not None
+        model.labels.bias -= found[0]["weight"].log()
     return model.eval()
 
 
@@ -157,19 +208,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument("--run", type=Path, default=RUN)
-    parser.add_argument("--samples", type=int, default=48000, help="length of the whole run")
+    parser.add_argument("--samples", type=int, default=64000, help="length of the whole run")
     parser.add_argument("--seconds", type=float, default=540.0, help="length of this slice")
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     clips = load(options.cache)
     clips = clips.select(clips.split == "train")
     options.run.mkdir(parents=True, exist_ok=True)
-    material = Material.of(clips, texts.vectors(clips, options.run / "vectors.npy"))
+    material = Material.of(clips, texts.vectors(clips, options.run / "vectors.npy"), load(options.cache / "stems"))
     torch.manual_seed(0)
-    model = AudioEncoder(Sizes(labels=len(tags().entries))).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = AudioEncoder(Sizes(labels=len(tags().entries)))
     average = {name: value.clone() for name, value in model.state_dict().items()}
     optimiser = torch.optim.AdamW(model.parameters(), lr=options.rate, weight_decay=0.02)
     seen = 0
@@ -180,15 +231,17 @@ def main() -> None:
         model.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model.")})
         average = {name[8:]: value for name, value in tensors.items() if name.startswith("average.")}
     weight = positive_weights(material.labels, material.odds)
+    emphasis = torch.ones(len(tags().entries))
+    emphasis[material.instruments] = _EMPHASIS
     scale = material.features[material.taught].std(dim=0).clamp_min(0.02)
     began, step, smooth = time.monotonic(), 0, dict[str, float]()
     while seen < options.samples and time.monotonic() - began < options.seconds:
         generator = torch.Generator().manual_seed(seen)
         done = seen / options.samples
-        rate = options.rate * min(1.0, (seen + 320) / 3200) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
+        rate = options.rate * min(1.0, (seen + 160) / 3200) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
         optimiser.param_groups[0]["lr"] = rate
         model.train()
-        parts = losses(model, material.batch(options.batch, generator), weight, scale)
+        parts = losses(model, material.batch(options.batch, generator), weight, scale, emphasis)
         total = parts["labels"] * 2 + parts["teacher"] * 0.5 + parts["match"] * 0.3 + parts["near"] * 0.5
         optimiser.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
@@ -203,18 +256,18 @@ def main() -> None:
                 average[name].copy_(value)
         for name, value in parts.items():
             smooth[name] = 0.95 * smooth.get(name, float(value)) + 0.05 * float(value)
-        if step % 25 == 0:
+        if step % 50 == 0:
             found = {name: round(value, 3) for name, value in smooth.items()}
             print(json.dumps({"seen": seen, "seconds": round(time.monotonic() - began), **found}), flush=True)
-        if step % 200 == 0:
-            _save(options.run, model, average, seen)
-    _save(options.run, model, average, seen)
+        if step % 400 == 0:
+            _save(options.run, model, average, weight, seen)
+    _save(options.run, model, average, weight, seen)
 
 
-def _save(run: Path, model: AudioEncoder, average: dict[str, Tensor], seen: int) -> None:
+def _save(run: Path, model: AudioEncoder, average: dict[str, Tensor], weight: Tensor, seen: int) -> None:
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.items()}
-    save_checkpoint(run / "checkpoint", tensors, {"seen": seen})
+    save_checkpoint(run / "checkpoint", tensors | {"weight": weight}, {"seen": seen})
 
 
 if __name__ == "__main__":
