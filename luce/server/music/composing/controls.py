@@ -75,6 +75,11 @@ MEASURED: Final = tuple(name for name in _SCALES if name not in ("opening", "end
 assert [*_SCALES, "style"] == [field.name for field in fields(Controls)]  # noqa: S101
 
 
+def slot(name: str) -> int:
+    """Where in the vector a number stands; its flag stands behind it."""
+    return 2 * list(_SCALES).index(name)
+
+
 def unpacked(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """(N, :data:`CONTROL_SIZE`) vectors back to (N, len(:data:`MEASURED`)) values."""
     columns = [

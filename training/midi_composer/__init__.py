@@ -1,0 +1,1 @@
+"""The composer: a decoder-only transformer over the tokens of symbolic music."""
