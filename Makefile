@@ -13,7 +13,7 @@ TRIPLES := training/cache/chain_of_thought
 PROTOS := $(sort $(wildcard protos/luce/v1/*.proto))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train lock demo up down test test-all test-report lint format type proto proto-check docs bench evaluate-paint evaluate-score clean
+.PHONY: help setup setup-train lock demo up down test test-all test-report lint format type proto proto-check docs bench evaluate-paint evaluate-score evaluate-compose clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -99,6 +99,11 @@ evaluate-score: setup-train  ## Pictures to music as CoT-VTM measures it, with i
 	$(BIN)/python -m training.embed_diffusion.train --variant unreasoned
 	$(BIN)/python -m training.evaluate.score
 	$(BIN)/python -m training.evaluate.score_music --data $(DATA)
+
+evaluate-compose: setup-train  ## Composed music by quadrant, by a judge's ear and beside real music: DATA=folder of the data sets
+	@test -n "$(DATA)" || { echo "say where the data sets lie: make evaluate-compose DATA=FOLDER"; exit 1; }
+	@test -e training/cache/midi_composer/pop.npz || $(BIN)/python -m training.midi_composer.dataset --data $(DATA)
+	$(BIN)/python -m training.evaluate.compose --data $(DATA) $(ARGUMENTS)
 
 clean:  ## Remove what was built here (the virtual environment, the state of the stack)
 	rm -rf $(VENV) .luce node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
