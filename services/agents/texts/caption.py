@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from luce.server.music.spectra import FloatArray
 from luce.server.music.tags import tags
+from services.agents.tagging import told
 from services.agents.texts.aesthetic import kind_of, mood_words, plain
 from services.agents.texts.facts import Facts, listed
 
@@ -14,7 +15,8 @@ def caption_of(facts: Facts) -> str:
     if music.silent:
         return ""
     manner = ", ".join(word for word in (facts.pace, facts.level) if word)
-    kind = f"piece of {kind_of(facts.styles[0])}" if facts.styles else "piece"
+    noun = "song" if told(music, "voice") else "piece"
+    kind = f"{noun} of {kind_of(facts.styles[0])}" if facts.styles else noun
     played = f" for {listed(plain(facts.instruments))}" if facts.instruments else ""
     key = f" in {music.key}" if music.key else ""
     metre = f", in {music.time_signature}" if music.time_signature else ""
@@ -31,6 +33,6 @@ def caption_of_window(probabilities: FloatArray) -> str:
     names = [*plain(heard), *sung]
     if not names:
         return f"{style[0][:1].upper()}{style[0][1:]}." if style else "Music, by instruments that could not be told."
-    told = listed(names)
-    told = f"{told[:1].upper()}{told[1:]} {'is' if len(names) == 1 else 'are'} heard"
-    return f"{told}: {style[0]}." if style else f"{told}."
+    players = listed(names)
+    sentence = f"{players[:1].upper()}{players[1:]} {'is' if len(names) == 1 else 'are'} heard"
+    return f"{sentence}: {style[0]}." if style else f"{sentence}."
