@@ -1,12 +1,16 @@
 """Measures `score` and `compose` on a warm stack: the time to 30 s of finished sound, and to the first that is heard.
 
 python -m loadtests.score --repeats 5
+
+Beside the time by the clock stands the processor time of all processes of a running local stack (`luce up --detach`
+first): it hardly depends on what else the machine does.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import io
 import json
 import statistics
@@ -15,11 +19,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
+import psutil
 from PIL import Image
 
 from luce import AsyncClient, AudioChunk, Composition, JobEvent
+from luce._home import home
 from luce.cli.output import say
 from luce.cli.servers import server
+from luce.server.local import state
 
 SECONDS = 30.0
 STORY = "The harbour slept under snow. An old man waited for a ship that never came, and the sea said nothing."
@@ -38,9 +45,22 @@ def picture() -> bytes:
     return target.getvalue()
 
 
-async def once(write: Write, seed: int) -> tuple[float, float, dict[str, float]]:
-    """Seconds to the first sound and to the finished piece, and what each stage took."""
-    started = time.monotonic()
+def processor_s() -> float:
+    """Seconds of processor time that the running stack has taken so far; 0 where none runs."""
+    record = state.read(home())
+    total = 0.0
+    for process in record.processes if record is not None and record.alive else ():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one = psutil.Process(process.pid)
+            for member in (one, *one.children(recursive=True)):
+                times = member.cpu_times()
+                total += times.user + times.system
+    return total
+
+
+async def once(write: Write, seed: int) -> tuple[float, float, float, dict[str, float]]:
+    """Seconds to the first sound and to the finished piece, of processor time, and what each stage took."""
+    started, spent = time.monotonic(), processor_s()
     first: list[float] = []
 
     def hear(event: JobEvent) -> None:
@@ -48,17 +68,18 @@ async def once(write: Write, seed: int) -> tuple[float, float, dict[str, float]]
             first.append(time.monotonic() - started)
 
     composition = await write(hear, seed)
-    return first[0], time.monotonic() - started, dict(composition.timings)
+    return first[0], time.monotonic() - started, processor_s() - spent, dict(composition.timings)
 
 
 async def repeated(write: Write, repeats: int) -> dict[str, Any]:
     """Medians over repeats, one after the other, after one that is not counted."""
     await once(write, 0)
-    firsts, walls, stages = zip(*[await once(write, seed) for seed in range(1, repeats + 1)], strict=True)
+    firsts, walls, spent, stages = zip(*[await once(write, seed) for seed in range(1, repeats + 1)], strict=True)
     names = list(dict.fromkeys(name for stage in stages for name in stage))
     return {
         "first_sound_s": {"median": round(statistics.median(firsts), 3), "max": round(max(firsts), 3)},
         "wall_s": {"median": round(statistics.median(walls), 3), "max": round(max(walls), 3)},
+        "processor_s": {"median": round(statistics.median(spent), 2), "max": round(max(spent), 2)},
         "stages_s": {name: round(statistics.median(one.get(name, 0.0) for one in stages), 3) for name in names},
     }
 
