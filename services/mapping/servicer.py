@@ -23,18 +23,16 @@ class MappingServicer:
         self, request: mapping_pb2.EmbedRequest, context: object
     ) -> mapping_pb2.EmbedResponse:
         """Media into vectors."""
-        embedded = await self._mapping.embed(request, Deadline.current_or_after(_TIMEOUT_S))
-        return mapping_pb2.EmbedResponse(
-            embeddings=[
-                mapping_pb2.Embedding(values=vector, truncated=truncated)
-                for vector, truncated in zip(embedded.vectors.tolist(), embedded.truncated, strict=True)
-            ],
-            model=embedded.model,
-            tokens=embedded.tokens,
-        )
+        return await self._mapping.embed(request, Deadline.current_or_after(_TIMEOUT_S))
 
     async def Feel(  # noqa: N802 - the name of the RPC
         self, request: mapping_pb2.FeelRequest, context: object
     ) -> mapping_pb2.FeelResponse:
         """A medium into emotion."""
         return await self._mapping.feel(request, Deadline.current_or_after(_TIMEOUT_S))
+
+    async def Align(  # noqa: N802 - the name of the RPC
+        self, request: mapping_pb2.AlignRequest, context: object
+    ) -> mapping_pb2.AlignResponse:
+        """How well an image and a piece of music fit."""
+        return await self._mapping.align(request, Deadline.current_or_after(_TIMEOUT_S))

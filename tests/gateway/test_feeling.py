@@ -37,7 +37,7 @@ class SimpleMapping:
         told = request.text or request.media.media_type
         return mapping_pb2.FeelResponse(
             emotion=emotion_pb2.Emotion(valence=0.5, arousal=-0.5, dominance=0.25),
-            medium=request.WhichOneof("input").replace("media", "image"),
+            medium="text" if request.text else "image",
             valence_uncertainty=0.25,
             notes=[told],
             models=["image_emotion:1"],

@@ -49,6 +49,7 @@ def test_a_pair_as_alike_as_unrelated_ones_is_in_their_middle() -> None:
 def test_what_keeps_them_apart_comes_first_and_is_said() -> None:
     fit = align(Emotion(-0.6, 0.2), Emotion(0.6, 0.25), 1.0, seen=["cliff"], heard=["piano", "calm"])
     first, *_ = fit.reasons
-    assert (first.axis, first.fit) == ("valence", pytest.approx(0.4))
+    assert first.axis == "valence"
+    assert first.fit == pytest.approx(0.4)
     assert first.text == "In valence they pull apart: the image is sad, the music glad (-0.60 against +0.60)."
     assert fit.reasons[-1].text.startswith("The image shows cliff and the music has piano, calm; they are more alike")

@@ -40,7 +40,9 @@ class SimpleAgents:
 
 @pytest.fixture
 async def store(nats: BusClient, nats_server: NatsServer) -> ObjectStore:
-    return ObjectStore(nats.jetstream(), nats_server.settings)
+    objects = ObjectStore(nats.jetstream(), nats_server.settings)
+    await objects.ensure()
+    return objects
 
 
 @pytest.fixture
