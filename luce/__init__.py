@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from luce._music_types import ChainStep, Composition, Element, Piece, Shot, WrittenMusic, WrittenPiece
     from luce._requests import AgentOptions, MusicOptions, PaintOptions
     from luce._types import (
-        AgentFinding,
-        AgentNote,
-        AgentReport,
         Alignment,
         Blob,
         Descriptor,
@@ -95,11 +92,9 @@ _HOMES = {
     ),
     "luce._handles": ("AsyncJobHandle", "AsyncJobs", "JobHandle", "Jobs"),
     "luce._music_types": ("ChainStep", "Composition", "Element", "Piece", "Shot", "WrittenMusic", "WrittenPiece"),
+    "luce._report": ("AgentFinding", "AgentNote", "AgentReport"),
     "luce._requests": ("AgentOptions", "MusicOptions", "PaintOptions"),
     "luce._types": (
-        "AgentFinding",
-        "AgentNote",
-        "AgentReport",
         "Alignment",
         "Animation",
         "Blob",

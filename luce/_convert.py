@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from luce import _events as events
 from luce import _music_types as written
+from luce import _report as reports
 from luce import _types as types
 from luce._wire import from_problem
 from luce.emotion import Emotion
@@ -160,11 +161,11 @@ def prompt(message: agents_pb2.Prompt) -> types.Prompt:
     )
 
 
-def report(message: agents_pb2.AgentReport) -> types.AgentReport:
+def report(message: agents_pb2.AgentReport) -> reports.AgentReport:
     """How prompts came to be."""
-    return types.AgentReport(
+    return reports.AgentReport(
         notes=tuple(
-            types.AgentNote(
+            reports.AgentNote(
                 author=_named(agents_pb2.AgentRole, note.author) or "",
                 mind=_named(agents_pb2.AgentMind, note.mind) or "",
                 round=note.round,
@@ -176,7 +177,7 @@ def report(message: agents_pb2.AgentReport) -> types.AgentReport:
             for note in message.notes
         ),
         findings=tuple(
-            types.AgentFinding(
+            reports.AgentFinding(
                 kind=_named(agents_pb2.FindingKind, finding.kind) or "",
                 severity=_named(agents_pb2.FindingSeverity, finding.severity) or "",
                 attribute=finding.attribute,
@@ -218,11 +219,10 @@ def music_to_wire(value: types.MusicDescription) -> agents_pb2.MusicDescription:
             agents_pb2.MusicTag(dimension=tag.dimension, name=tag.name, confidence=tag.confidence) for tag in value.tags
         ],
     )
-    dimensions = agents_pb2.DescriptorDimension
+    dimensions = dict(agents_pb2.DescriptorDimension.items())
     for descriptor in value.descriptors:
-        number = dict(dimensions.items()).get(f"DESCRIPTOR_DIMENSION_{descriptor.dimension.upper()}", 0)
         told.descriptors.add(
-            dimension=dimensions.Name(number),
+            dimension=dimensions.get(f"DESCRIPTOR_DIMENSION_{descriptor.dimension.upper()}"),
             values=descriptor.values,
             confidence=descriptor.confidence,
         )

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.http.schemas import Emotion, RequestBody
+from gateway.http.request_schemas import RequestBody
+from gateway.http.schemas import Emotion
 
 
 class AlignmentRequest(RequestBody):

@@ -13,7 +13,8 @@ from gateway.http.context import CoreOf, OwnerOf, WatchOf
 from gateway.http.multipart import boundary_of
 from gateway.http.preferences import wait_seconds, wants_async
 from gateway.http.receiving import form_values, json_fields, receive_form
-from gateway.http.schemas import DescriptionForm, DescriptionOptions, DescriptionRequest, Job, Music
+from gateway.http.request_schemas import DescriptionForm, DescriptionOptions, DescriptionRequest
+from gateway.http.schemas import Job, Music
 from gateway.stopwatch import Stopwatch
 from luce.errors import InvalidArgument
 from luce.v1 import agents_pb2, jobs_pb2, media_pb2

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.core import Gateway
 from gateway.http import body
 from gateway.http.receiving import unicode_text
-from gateway.http.schemas import EmbeddingsRequest
+from gateway.http.request_schemas import EmbeddingsRequest
 from gateway.problems import from_validation, method_not_allowed
 from luce.errors import InvalidArgument, NotFound
 from luce.server.inference import Embedded

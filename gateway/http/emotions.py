@@ -12,7 +12,8 @@ from gateway.http.answers import json_response, problems
 from gateway.http.context import CoreOf, OwnerOf, WatchOf
 from gateway.http.multipart import boundary_of
 from gateway.http.receiving import form_values, json_fields, receive_form, unicode_text
-from gateway.http.schemas import EmotionForm, EmotionRequest, Feeling
+from gateway.http.request_schemas import EmotionForm, EmotionRequest
+from gateway.http.schemas import Feeling
 from gateway.stopwatch import Stopwatch
 from luce.errors import InvalidArgument
 from luce.v1 import mapping_pb2

@@ -15,7 +15,8 @@ from gateway.http.openai import openai_images
 from gateway.http.painting import paint_request
 from gateway.http.preferences import wait_seconds
 from gateway.http.receiving import form_values, json_fields, receive_form
-from gateway.http.schemas import ImageGenerationForm, ImageGenerationRequest, ImageOptions, Images, Job
+from gateway.http.request_schemas import ImageGenerationForm, ImageGenerationRequest, ImageOptions
+from gateway.http.schemas import Images, Job
 from gateway.stopwatch import Stopwatch
 from luce.v1 import jobs_pb2
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ConfigDict, Field
 
 from gateway import admission
-from gateway.http.schemas import RequestBody, ranged
+from gateway.http.request_schemas import RequestBody, ranged
 from luce.server.music import limits
 
 

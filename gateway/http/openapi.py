@@ -8,23 +8,23 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from gateway.http import alignment_schemas, music_schemas, schemas
+from gateway.http import alignment_schemas, music_schemas, request_schemas, schemas
 from gateway.http.answers import problems
 
 _REFERENCE = "#/components/schemas/{model}"
 # Declared by hand, because their bodies are read as they stream in or their route is not FastAPI's.
 _MODELS = (
-    schemas.ImageGenerationForm,
-    schemas.ImageGenerationRequest,
-    schemas.DescriptionForm,
-    schemas.DescriptionRequest,
-    schemas.EmotionForm,
-    schemas.PromptRequest,
-    schemas.PromptForm,
-    schemas.EmotionRequest,
+    request_schemas.ImageGenerationForm,
+    request_schemas.ImageGenerationRequest,
+    request_schemas.DescriptionForm,
+    request_schemas.DescriptionRequest,
+    request_schemas.EmotionForm,
+    request_schemas.PromptRequest,
+    request_schemas.PromptForm,
+    request_schemas.EmotionRequest,
     alignment_schemas.AlignmentForm,
     alignment_schemas.AlignmentRequest,
-    schemas.EmbeddingsRequest,
+    request_schemas.EmbeddingsRequest,
     music_schemas.ScoreForm,
     music_schemas.ScoreRequest,
     music_schemas.CompositionForm,

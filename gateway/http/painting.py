@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway import admission
 from gateway.http.receiving import unicode_text
-from gateway.http.schemas import AgentOptions, ImageOptions
+from gateway.http.request_schemas import AgentOptions, ImageOptions
 from luce.errors import InvalidArgument
 from luce.v1 import agents_pb2
 

@@ -14,7 +14,8 @@ from gateway.http.context import CoreOf, OwnerOf, WatchOf
 from gateway.http.multipart import boundary_of
 from gateway.http.painting import set_agents
 from gateway.http.receiving import form_values, json_fields, receive_form, unicode_text
-from gateway.http.schemas import PromptForm, PromptOptions, PromptRequest, Prompts
+from gateway.http.request_schemas import PromptForm, PromptOptions, PromptRequest
+from gateway.http.schemas import Prompts
 from gateway.stopwatch import Stopwatch
 from luce.errors import InvalidArgument
 from luce.v1 import agents_pb2, media_pb2

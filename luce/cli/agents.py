@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Iterator
 from typing import Final
 
+from luce._report import AgentReport
 from luce._requests import AgentOptions
-from luce._types import AgentReport
 
 AGENTS: Final = ("scene", "verb", "style", "colour", "composition", "validator", "prompt")
 

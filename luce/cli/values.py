@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from luce._music_types import Composition
+from luce._report import AgentReport
 from luce._types import (
-    AgentReport,
     Alignment,
     Descriptor,
     EmotionPoint,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway import admission
 from gateway.http.painting import paint_request
-from gateway.http.schemas import ImageOptions
+from gateway.http.request_schemas import ImageOptions
 from luce.errors import InvalidArgument
 from luce.v1 import agents_pb2
 

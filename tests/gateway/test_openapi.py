@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.http import schemas
+from gateway.http import request_schemas, schemas
 from tests.gateway.conftest import Doors
 
 
@@ -67,7 +67,7 @@ async def test_ranges_and_examples_stand_in_the_document(doors: Doors) -> None:
     for example in shapes["Problem"]["examples"]:
         schemas.Problem.model_validate(example, strict=True)
     for example in shapes["ImageGenerationRequest"]["examples"]:
-        schemas.ImageGenerationRequest.model_validate(example, strict=True)
+        request_schemas.ImageGenerationRequest.model_validate(example, strict=True)
 
 
 async def test_keys_are_declared_where_they_are_asked_for(doors: Doors, locked_doors: Doors) -> None:
