@@ -19,6 +19,7 @@ MEASUREMENTS: Final = {
     "score": "30 s of music for a picture and for words, and the time to the first sound",
     "describe": "a recording of three minutes described: wall time, processor time, memory",
     "captioning": "captions one at a time and 16 in flight: tokens per second",
+    "sound": "what the sound of 30 s of written music costs, and watching a video",
     "batching": "short requests beside long ones, iteration-level batching against run-to-completion",
     "gateway": "the gateway's cost beside direct calls of Triton; submit to durable acknowledgement",
 }
