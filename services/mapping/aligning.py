@@ -80,8 +80,10 @@ def align(
     """
     emotion = image.similarity(music)
     reasons = [
-        _axis("valence", image.valence, music.valence, ("sad", "neither glad nor sad", "glad")),
-        _axis("arousal", image.arousal, music.arousal, ("calm", "neither calm nor stirring", "stirring")),
+        _axis("valence", image.valence, music.valence, ("sad", "neither glad nor sad", "glad"), "gladder"),
+        _axis(
+            "arousal", image.arousal, music.arousal, ("calm", "neither calm nor stirring", "stirring"), "more stirring"
+        ),
     ]
     semantic = None
     if cosine is not None:
@@ -101,11 +103,14 @@ def cosine_of(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
     return float(np.clip(left @ right, -1.0, 1.0))
 
 
-def _axis(name: str, image: float, music: float, words: tuple[str, str, str]) -> Reason:
+def _axis(name: str, image: float, music: float, words: tuple[str, str, str], more: str) -> Reason:
     gap = abs(image - music)
     first, second = (_word(value, words) for value in (image, music))
     numbers = f"({image:+.2f} against {music:+.2f})"
-    if gap >= _APART:
+    if gap >= _APART and first == second:
+        higher, lower = ("image", "music") if image > music else ("music", "image")
+        text = f"In {name} they pull apart: the {higher} is far {more} than the {lower} {numbers}."
+    elif gap >= _APART:
         text = f"In {name} they pull apart: the image is {first}, the music {second} {numbers}."
     elif first == second:
         text = f"In {name} they agree: both are {first} {numbers}."

@@ -160,10 +160,10 @@ class Mapping:
 
 
 def _told(heard: HeardSound) -> list[str]:
-    """Names of the likeliest tags that are heard."""
+    """Names of the likeliest tags that are heard, but for the one that it is music."""
     words = tags()
     dimensions = dict.fromkeys(entry.dimension for entry in words.entries)
-    found = [pair for dimension in dimensions for pair in words.heard(heard.tags, dimension)]
+    found = [pair for dimension in dimensions for pair in words.heard(heard.tags, dimension) if pair[0].name != "music"]
     return [tag.name for tag, _ in sorted(found, key=lambda pair: -pair[1])[:_TAGS]]
 
 

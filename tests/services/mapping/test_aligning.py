@@ -53,3 +53,11 @@ def test_what_keeps_them_apart_comes_first_and_is_said() -> None:
     assert first.fit == pytest.approx(0.4)
     assert first.text == "In valence they pull apart: the image is sad, the music glad (-0.60 against +0.60)."
     assert fit.reasons[-1].text.startswith("The image shows cliff and the music has piano, calm; they are more alike")
+
+
+def test_two_of_one_sign_that_are_far_apart_are_compared() -> None:
+    told = {reason.axis: reason.text for reason in align(Emotion(0.7, -0.9), Emotion(0.15, -0.2), None).reasons}
+    assert (
+        told["valence"] == "In valence they pull apart: the image is far gladder than the music (+0.70 against +0.15)."
+    )
+    assert "the music is far more stirring than the image" in told["arousal"]
