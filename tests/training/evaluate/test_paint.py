@@ -86,18 +86,23 @@ def test_an_agent_that_is_missed_shows_and_one_that_is_not_does_not() -> None:
     assert not told["category entropy of scenes, nats"]
 
 
+@pytest.mark.parametrize("heard", [True, False])
 @pytest.mark.parametrize("right", [True, False])
-def test_opposite_quadrants_are_compared_by_what_people_hear(right: bool) -> None:
+def test_opposite_quadrants_are_compared_by_what_people_say_or_by_what_was_heard(right: bool, heard: bool) -> None:
     rows = []
     for clip in range(20):
         bright = {"warmth": 0.3, "brightness": 0.8, "motion": "surging"}
         dark = {"warmth": -0.2, "brightness": 0.2, "motion": "resting"}
         far = 0.3 + clip / 100
         first, second = (bright, dark) if right else (dark, bright)
-        rows += [row(2 * clip, truth=(far, far), **first), row(2 * clip + 1, truth=(-far, -far), **second)]  # type: ignore[arg-type]
-    found = paint_table.opposites(rows)
+        for number, sign, look in ((2 * clip, 1, first), (2 * clip + 1, -1, second)):
+            told = (sign * far, sign * far)
+            # What people say is the opposite of what is heard: each must be read where it is asked for.
+            other = (-sign * far, -sign * far)
+            rows.append(row(number, truth=other if heard else told, heard=told if heard else other, **look))  # type: ignore[arg-type]
+    found = paint_table.opposites(rows, heard=heard)
     assert [check.holds for check in found] == [right] * 3
-    assert paint_table.opposites(rows[:30]) == []
+    assert paint_table.opposites(rows[:30], heard=heard) == []
 
 
 def test_rows_are_found_again_and_newer_ones_count(tmp_path: Path) -> None:
