@@ -18,6 +18,8 @@ _OVERSAMPLING: Final = 4
 _MARGIN_DB: Final = 0.3
 _LOOK_AHEAD_S: Final = 0.005
 _ROUNDS: Final = 3
+# What further rounds may add to the first gain.
+_MOST_MAKEUP_DB: Final = 6.0
 _CLOSE_LU: Final = 0.1
 # A true peak may lie this much above the samples around it; quieter stretches need no look.
 _POSSIBLE_OVERSHOOT: Final = 2.0
@@ -51,9 +53,13 @@ def master(
     if reached <= SILENCE_LUFS:
         return samples, reached
     gain_db, result = 0.0, samples
+    # Peaks grow with the gain: they are looked for once, where any gain that may come could lift them to the ceiling.
+    most = 10 ** ((loudness_lufs - reached + _MOST_MAKEUP_DB) / 20)
+    peaks = true_peaks(samples, ceiling / most)
     for _ in range(_ROUNDS):
-        gain_db += loudness_lufs - reached
-        result = limit(samples * np.float32(10 ** (gain_db / 20)), sample_rate, ceiling)
+        gain_db = min(gain_db + loudness_lufs - reached, 20 * np.log10(most))
+        gain = 10 ** (gain_db / 20)
+        result = _turned_down(samples, gain * peaks, sample_rate, ceiling, gain)
         reached = loudness_of(result, sample_rate)
         if abs(reached - loudness_lufs) <= _CLOSE_LU:
             break
@@ -73,12 +79,21 @@ def limit(samples: FloatArray, sample_rate: int, ceiling: float) -> FloatArray:
     peaks = true_peaks(samples, ceiling)
     if float(peaks.max(initial=0.0)) <= ceiling:
         return samples
+    return _turned_down(samples, peaks, sample_rate, ceiling, 1.0)
+
+
+def _turned_down(
+    samples: FloatArray, peaks: npt.NDArray[np.float64], sample_rate: int, ceiling: float, gain: float
+) -> FloatArray:
+    """The samples times a gain, with the peaks that they then have held under the ceiling."""
+    if float(peaks.max(initial=0.0)) <= ceiling:
+        return samples * np.float32(gain)
     needed = np.minimum(1.0, ceiling / np.maximum(peaks, 1e-9))
     width = 2 * round(_LOOK_AHEAD_S * sample_rate) + 1
     # The least gain within the window, then its mean over the same window: never above what any sample needs.
     held = scipy.ndimage.minimum_filter1d(needed, width, mode="nearest")
     smooth = scipy.ndimage.uniform_filter1d(held, width, mode="nearest")
-    result: FloatArray = samples * smooth[:, np.newaxis].astype(np.float32)
+    result: FloatArray = samples * (gain * smooth[:, np.newaxis]).astype(np.float32)
     return result
 
 
