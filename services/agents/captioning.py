@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -142,12 +143,10 @@ class Captioner:
 
 
 def tidy(text: str) -> str:
-    """A caption as whole sentences: what broke off at the end is left out where something whole is before it."""
-    text = " ".join(text.split())
-    whole = text[: text.rfind(".") + 1]
-    text = whole or text
-    text = text[:1].upper() + text[1:]
-    return text if not text or text.endswith(".") else f"{text}."
+    """A caption as whole sentences, each once: what broke off at the end is left out; "" where nothing is whole."""
+    whole = " ".join(text[: text.rfind(".") + 1].split())
+    sentences = dict.fromkeys(re.split(r"(?<=\.)\s+", whole)) if whole else {}
+    return " ".join(sentence[:1].upper() + sentence[1:] for sentence in sentences)
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:

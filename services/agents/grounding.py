@@ -17,12 +17,12 @@ from luce.server.music.spectra import FloatArray
 from luce.server.music.tags import tags
 from services.agents.moods import MOOD_PLACES
 
-#: What is named must have at least this share of its threshold; what is denied must not be told.
-_HEARD_SHARE: Final = 0.6
+#: An instrument or voice that is named must have at least this share of its threshold, a style all of it.
+_HEARD_SHARE: Final = 0.9
 #: A mood that is named lies no farther than this from the emotion in the plane.
-_FARTHEST_MOOD: Final = 1.25
-#: Tempi, in beats a minute, above which nothing is slow and below which nothing is fast.
-_NOT_SLOW, _NOT_FAST = 112.0, 92.0
+_FARTHEST_MOOD: Final = 0.9
+#: Beats a minute between which a tempo may be called so.
+_TEMPI: Final = {"slow": (0.0, 112.0), "moderate": (72.0, 144.0), "fast": (92.0, 1000.0)}
 
 _WORDS: Final = {
     "piano": r"(?<!electric )pianos?",
@@ -46,6 +46,7 @@ _WORDS: Final = {
     "solemn": r"solemn|serious|dignified",
     "wondrous": r"full of wonder|mysterious|fascinating",
     "slow": r"slow(?:ly)?|slow-paced",
+    "moderate": r"moderate|medium-paced|medium pace",
     "fast": r"fast|quick(?:ly)?|fast-paced",
 }
 _DENIAL: Final = re.compile(r"\b(no|not|without|nobody)\b")
@@ -73,6 +74,8 @@ class Ground:
         for sentence in sentences_of(text):
             if _PLACE.search(sentence):
                 continue
+            if "instrumental" in sentence and self._is_told("singing"):
+                return False
             denies = _DENIAL.search(sentence) is not None
             found = named(sentence)
             if denies and any(self._is_told(name) for name in found):
@@ -98,10 +101,10 @@ class Ground:
         if entry.dimension == "moods" and self.emotion is not None:
             return math.dist(MOOD_PLACES[name], self.emotion) <= _FARTHEST_MOOD
         if entry.dimension == "tempo" and self.tempo_bpm > 0:
-            return not (name == "slow" and self.tempo_bpm > _NOT_SLOW) and not (
-                name == "fast" and self.tempo_bpm < _NOT_FAST
-            )
-        return entry.dimension not in _CLAIMED or bool(self.probabilities[column] >= _HEARD_SHARE * entry.threshold)
+            low, high = _TEMPI[name]
+            return low <= self.tempo_bpm <= high
+        share = 1.0 if entry.dimension == "styles" else _HEARD_SHARE
+        return entry.dimension not in _CLAIMED or bool(self.probabilities[column] >= share * entry.threshold)
 
 
 def sentences_of(text: str) -> list[str]:
@@ -120,5 +123,5 @@ def patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple(
         (tag.name, re.compile(rf"\b(?:{_WORDS.get(tag.name, re.escape(tag.name) + 's?')})\b"))
         for tag in tags().entries
-        if tag.dimension in (*_CLAIMED, "moods") or tag.name in ("slow", "fast")
+        if tag.dimension in (*_CLAIMED, "moods", "tempo")
     )

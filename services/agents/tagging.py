@@ -15,9 +15,9 @@ from luce.server.music.tempo import CLEAR_TEMPO_CONFIDENCE
 from luce.v1 import agents_pb2
 from services.agents.encoding import HeardWindows
 
-#: What plays only in a half of a piece is still of the piece; a style, a mood or a sound is what holds all along.
+#: What plays in two thirds of a piece is of the piece; a style, a mood or a sound is what holds all along.
 _PASSING: Final = ("instruments", "voice")
-_SHARE: Final = 1 / 2
+_SHARE: Final = 2 / 3
 #: From this probability on the sound is told as music.
 _MUSIC: Final = 0.5
 
@@ -30,7 +30,7 @@ def music_probabilities(windows: FloatArray) -> FloatArray:
 def pooled(windows: HeardWindows) -> FloatArray:
     """Probabilities over the whole piece, (k,) float32.
 
-    Of instruments and voice the mean over the half of the windows where they are likeliest, else the mean over all;
+    Of instruments and voice the mean over two thirds of the windows, where they are likeliest, else over all;
     windows that are no music count for the kind of sound alone, unless all of them are.
     """
     heard = windows.tags

@@ -92,12 +92,31 @@ def _tell_parts(music: agents_pb2.MusicDescription, windows: HeardWindows, capti
     """The caption of each window, or what was heard in it where the caption does not hold."""
     for index, caption in enumerate(captions.parts):
         row = windows.tags[index]
-        holds = bool(caption) and Ground(row, music.tempo_bpm).holds(caption)
+        if not tagging.is_music(row):
+            music.parts.add(start_s=float(windows.starts[index]), duration_s=windows.duration(index))
+            continue
+        place = _feeling_between(music, float(windows.starts[index]), windows.duration(index))
+        holds = bool(caption) and Ground(row, music.tempo_bpm, place).holds(caption)
         music.parts.add(
             start_s=float(windows.starts[index]),
             duration_s=windows.duration(index),
-            caption=caption if holds or not caption else caption_of_window(row),
+            caption=caption if holds else caption_of_window(row),
         )
+
+
+def _feeling_between(
+    music: agents_pb2.MusicDescription, start_s: float, duration_s: float
+) -> tuple[float, float] | None:
+    """The mean emotion of a stretch, over the whole plane; None where the curve has no point in it."""
+    inside = [
+        point.emotion
+        for point in music.curve.points
+        if start_s <= point.start_s + point.duration_s / 2 <= start_s + duration_s
+    ]
+    if not inside:
+        return None
+    valence = sum(emotion.valence for emotion in inside) / len(inside)
+    return stretched(valence, sum(emotion.arousal for emotion in inside) / len(inside))
 
 
 def _whole(facts: Facts, captions: Captions | None, ground: Ground | None) -> Sequence[str]:

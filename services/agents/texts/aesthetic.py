@@ -14,6 +14,8 @@ from services.agents.texts.lengths import Variants, grow
 
 _DETACHED, _BOUND = -1.0, -0.1
 _UNSURE: Final = 0.4
+#: Players that a sentence lists; further ones are "others".
+_PLAYERS: Final = 5
 _FEELINGS: Final = {
     (True, True): "bright and lively",
     (True, False): "bright and calm",
@@ -31,7 +33,7 @@ def instruments(facts: Facts) -> Variants:
         rest = "So none is named here, rather than one that is made up."
         firsts = ("No instrument could be told.", "What plays is not clear.", "The instruments remain unknown.")
         return tuple(grow([first, *sound, why, rest, *_texture(facts.texture)]) for first in firsts)
-    players = listed(plain(facts.instruments))
+    players = listed(_few(facts.instruments))
     firsts = (
         f"{_capital(players)} {'is' if len(names) == 1 else 'are'} heard.",
         f"One hears {players}." if _sung(facts) else f"It is played on {players}.",
@@ -106,7 +108,11 @@ def _extremes(music: agents_pb2.MusicDescription) -> list[str]:
 
 
 def _entries(facts: Facts) -> list[str]:
-    return [f"{_capital(_article(name))} comes in at about {clock(start)}." for name, start in facts.entries[:2]]
+    told_of = [(plain([name])[0], clock(start)) for name, start in facts.entries[:2]]
+    return [
+        f"{_capital(name)} {'come' if name.endswith('s') and not name.startswith('a ') else 'comes'} in at about {start}."
+        for name, start in told_of
+    ]
 
 
 def _texture(texture: Texture | None) -> list[str]:
@@ -145,7 +151,7 @@ def _setting(facts: Facts) -> list[str]:
     music = facts.music
     pace = f"{facts.pace} and {facts.level}" if facts.pace else facts.level
     key = f", in {music.key}" if music.key else ""
-    played = f", played on {listed(plain(facts.instruments))}" if facts.instruments else ""
+    played = f", played on {listed(_few(facts.instruments))}" if facts.instruments else ""
     return [f"It is {pace}{key}{played}."]
 
 
@@ -170,6 +176,10 @@ def _article(name: str) -> str:
 def _phrase(name: str) -> str:
     known = tags()
     return known.entries[known.index(name)].phrase
+
+
+def _few(names: Sequence[str]) -> list[str]:
+    return plain(names[:_PLAYERS]) + (["others"] if len(names) > _PLAYERS else [])
 
 
 def kind_of(name: str) -> str:

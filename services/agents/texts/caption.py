@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from luce.server.music.spectra import FloatArray
 from luce.server.music.tags import tags
 from services.agents.tagging import told
-from services.agents.texts.aesthetic import kind_of, mood_words, plain
+from services.agents.texts.aesthetic import mood_words, plain
 from services.agents.texts.facts import Facts, listed
+
+#: Players that a caption lists; further ones are "others".
+_PLAYERS: Final = 4
+_ADJECTIVES: Final = {"game": "video game"}
 
 
 def caption_of(facts: Facts) -> str:
-    """One or two sentences, such as "A slow, soft piece for a piano in A minor, in 3/4. It feels sad and calm."""
+    """Two sentences, such as "A slow, soft classical piece for a piano, in A minor and 3/4. It feels sad and calm."""
     music = facts.music
     if music.silent:
         return ""
-    manner = ", ".join(word for word in (facts.pace, facts.level) if word)
-    noun = "song" if told(music, "voice") else "piece"
-    kind = f"{noun} of {kind_of(facts.styles[0])}" if facts.styles else noun
-    played = f" for {listed(plain(facts.instruments))}" if facts.instruments else ""
-    key = f" in {music.key}" if music.key else ""
-    metre = f", in {music.time_signature}" if music.time_signature else ""
-    article = "An" if manner[:1] in "aeiou" else "A"
-    return f"{article} {manner} {kind}{played}{key}{metre}. It feels {listed(mood_words(music)[:2])}."
+    pace = "mid-tempo" if facts.pace == "moderate" else facts.pace
+    level = "" if facts.level == "medium loud" else facts.level
+    style = _ADJECTIVES.get(facts.styles[0], facts.styles[0]) if facts.styles else ""
+    sung = bool(told(music, "voice"))
+    players = plain(facts.instruments[:_PLAYERS])
+    players += ["others"] if len(facts.instruments) > _PLAYERS else []
+    # "A solo piano piece for a piano" says it twice.
+    played = f" {'with' if sung else 'for'} {listed(players)}" if players and not style.startswith("solo ") else ""
+    where = listed([part for part in (music.key, music.time_signature) if part])
+    manner = ", ".join(part for part in (pace, level) if part)
+    noun = " ".join(part for part in (manner, style, "song" if sung else "piece") if part)
+    article = "An" if noun[0] in "aeiou" else "A"
+    place = f", in {where}" if where else ""
+    return f"{article} {noun}{played}{place}. It feels {listed(mood_words(music)[:2])}."
 
 
 def caption_of_window(probabilities: FloatArray) -> str:

@@ -60,7 +60,7 @@ async def test_midi_that_is_cut_short_fails_with_the_field(studio: Studio) -> No
 
 async def test_midi_is_painted_like_a_recording(studio: Studio) -> None:
     job = await studio.paint(await studio.upload(midi_song(bars=2)), steps=2)
-    assert set(job.models) == {"note_emotion", "image_generator"}
+    assert {"note_emotion", "image_generator"} <= set(job.models)
     assert opened(await studio.picture(job)).size == (256, 256)
 
 

@@ -127,12 +127,15 @@ def probabilities(**heard: float) -> np.ndarray:
         ("It is rock music.", False),
         ("A slow, sad piece for piano.", True),
         ("A fast piece for piano.", False),
+        ("A medium-paced piece for piano.", False),
         ("A cheerful piece for piano.", False),
         ("A piano. It would suit a happy scene of a film.", True),
+        ("A piano piece. It is instrumental.", True),
+        ("It is folk music.", False),
     ],
 )
 def test_a_caption_holds_where_all_that_it_claims_was_heard(text: str, holds: bool) -> None:
-    row = probabilities(music=0.9, piano=0.9, strings=0.4, classical=0.8)
+    row = probabilities(music=0.9, piano=0.9, strings=0.6, classical=0.8)
     assert Ground(row, 60.0, (-0.5, -0.6)).holds(text) is holds
 
 
