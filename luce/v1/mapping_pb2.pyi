@@ -605,7 +605,7 @@ class ChainStep(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     ELEMENTS_FIELD_NUMBER: _builtins.int
     stage: _builtins.str
-    """"seen", "read", "music" or "composed"."""
+    """"seen" or "read", then "music", "composed" and "obtained"."""
     text: _builtins.str
     """The step in sentences."""
     @_builtins.property
