@@ -17,7 +17,7 @@ from training.embed_diffusion.train import RUN, State, resume
 from training.latent_mapper.network import WIDTH
 
 TARGET = Path("model_repository/embed_diffusion/1")
-STEPS = 8
+STEPS = 6
 GUIDANCE = 1.0
 PIPELINE: dict[str, object] = {
     "version": 1,

@@ -37,9 +37,9 @@ from training.latent_mapper.train import visual_of
 
 METRICS = REPOSITORY / "embed_diffusion" / "metrics.json"
 UNREASONED = "embed_diffusion_unreasoned"
-MUSICS = 3
+MUSICS = 2
 """Musics for each row."""
-TIMED = 40
+TIMED = 20
 """Mappings timed with each sampler, in turn."""
 PUBLISHED_STEPS = 200
 IN_FLIGHT = 16

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from export.text_encoder.graph import GraphBuilder
 
 WIDTH = 384
-HIDDEN = 512
+HIDDEN = 256
 DROPOUT = 0.2
 OPSET = 20
 

@@ -20,9 +20,9 @@ from training.latent_mapper.network import Mapper, graph
 from training.latent_mapper.pairs import Pairs, load_pairs
 
 TARGET = Path("model_repository/latent_mapper")
-BATCH = 256
-RATE = 5e-4
-PATIENCE = 6
+BATCH = 128
+RATE = 1e-3
+PATIENCE = 3
 """Looks at the held-out error without a better one before the end."""
 LOOK = 100
 """Steps between looks."""
@@ -46,6 +46,7 @@ def train(pairs: Pairs, held_out: Pairs, steps: int, seed: int = 0) -> tuple[Map
             if error < min(history):
                 best = copy.deepcopy(model)
             history.append(error)
+            print(f"{step + 1}/{steps} held-out error {error:.6f}", flush=True)
             if len(history) - 1 - int(np.argmin(history)) >= PATIENCE:
                 break
     return best.eval(), history[1:]
@@ -83,7 +84,7 @@ def measure(model: Mapper, pairs: Pairs) -> dict[str, float]:
 def main() -> None:
     """Train, measure, export."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=6000, help="at most")
+    parser.add_argument("--steps", type=int, default=700, help="at most")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
