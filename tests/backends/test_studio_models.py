@@ -9,6 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from luce.server.inference import InferenceClient, TextFeeler
+from luce.server.music.composing.drafting import Draft
+from luce.server.music.composing.planning import Moment, Wish, plan
+from luce.server.music.composing.score import Score
+from luce.server.music.composing.tokens import encode
 from luce.server.vision import PictureReader
 
 
@@ -71,3 +75,20 @@ async def test_a_text_is_felt_alike_alone_and_in_company(inference: InferenceCli
         assert (other.emotion, other.truncated) == (one.emotion, one.truncated)
         assert other.uncertainty.tobytes() == one.uncertainty.tobytes()
     assert alone[0].emotion.valence > alone[1].emotion.valence
+
+
+async def test_a_piece_has_the_same_tokens_alone_and_in_company_and_always_ends(inference: InferenceClient) -> None:
+    async def compose(valence: float, arousal: float, seed: int) -> Score:
+        draft = Draft(plan(Wish((Moment(8, valence, arousal),)), seed), seed)
+        while (tensors := draft.request()) is not None:
+            *_, last = [answer async for answer in inference.stream("midi_composer", tensors, deadline=100)]
+            assert last.outputs["finish_reason"].item() == b"eos"
+            draft.accept(np.asarray(last.outputs["tokens"], np.int64))
+        assert draft.score.bars == draft.plan.bars
+        return draft.score
+
+    alone = await compose(0.5, 0.4, 7)
+    others = [compose(valence, -valence, seed) for seed, valence in enumerate((-0.6, -0.2, 0.3, 0.7, 0.1))]
+    together = await asyncio.gather(*others[:3], compose(0.5, 0.4, 7), *others[3:])
+    assert encode(together[3]) == encode(alone)
+    assert encode(together[0]) != encode(together[1])

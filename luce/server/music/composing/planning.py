@@ -7,6 +7,7 @@ even where the network would not hear it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -33,6 +34,12 @@ _NEAREST: Final = 24
 """Excerpts among which one is drawn."""
 _TEMPO_WIDTH: Final = 0.2
 """Octaves of tempo that count as much as a standard deviation of emotion."""
+_MODE_WIDTH: Final = 0.12
+"""Valence at which a major key is 2.7 times as likely as a minor one."""
+_QUICKER: Final = 0.5
+_DENSER: Final = 0.6
+"""Octaves of tempo, and of the notes in a quarter note, for each point of arousal beyond what real music has."""
+_DENSITY: Final = (-0.5, 3.6)
 _ROOM: Final = 0.8
 """Share of the context that a section is planned to fill."""
 _TOKENS_A_NOTE: Final = 2.4
@@ -202,22 +209,27 @@ def plan(wish: Wish, seed: int) -> Plan:
     _check(wish)
     random = np.random.default_rng(np.random.SeedSequence([seed & (2**64 - 1), 0]))
     key = parse_key(wish.key) if wish.key else None
-    minor = key.minor if key else MODES.index(wish.mode) == 1 if wish.mode else None
+    fixed = key.minor if key else MODES.index(wish.mode) == 1 if wish.mode else None
+    chance = float(random.random())
     metre = _fixed_metre(wish)
     style = STYLES.index(wish.style) if wish.style else None
     tempo = float(np.log2(wish.tempo_bpm / 110)) if wish.tempo_bpm else None
     table = corpus()
     whole = _mean(wish.moments)
+    minor = chance >= _major_chance(whole[0]) if fixed is None else fixed
     base = table.draw(table.reachable(*whole), random, minor=minor, tempo=tempo, metre=metre, style=style)
     metre = int(table.metre[base]) if metre is None else metre
-    bpm, bars = _duration(wish, float(table.controls[base, MEASURED.index("tempo")]), metre)
+    quicker = _QUICKER * (whole[1] - table.reachable(*whole)[1])
+    bpm, bars = _duration(wish, float(table.controls[base, MEASURED.index("tempo")]) + quicker, metre)
     sections: list[Section] = []
     for moment, count in zip(wish.moments, _share(wish.moments, bars), strict=True):
         asked = table.reachable(moment.valence, moment.arousal)
         row = base
         if len(wish.moments) > 1:
+            # The same chance for all of them: the mode changes where the feeling does, and nowhere else.
+            minor = chance >= _major_chance(moment.valence) if fixed is None else fixed
             row = table.draw(asked, random, minor=minor, tempo=float(np.log2(bpm / 110)), metre=metre, style=style)
-        controls = _controls(table, row, wish, bpm=bpm, minor=minor)
+        controls = _controls(table, row, wish, bpm=bpm, minor=minor, denser=_DENSER * (moment.arousal - asked[1]))
         sections.extend(Section(part, *asked, controls) for part in _parts(count, controls, metre))
     sections = _ends(sections, opens=wish.given is None)
     is_minor = (sections[0].controls.mode or 0) < 0
@@ -291,11 +303,16 @@ def _parts(bars: int, controls: Controls, metre: int) -> list[int]:
     return [end - start for start, end in pairwise(cuts)]
 
 
-def _controls(table: Corpus, row: int, wish: Wish, *, bpm: float, minor: bool | None) -> Controls:
+def _major_chance(valence: float) -> float:
+    """How likely a major key is: happy music is major, sad music minor (Gagnon and Peretz, 2003)."""
+    return 1 / (1 + math.exp(-valence / _MODE_WIDTH))
+
+
+def _controls(table: Corpus, row: int, wish: Wish, *, bpm: float, minor: bool, denser: float) -> Controls:
     values = dict(zip(MEASURED, (float(value) for value in table.controls[row]), strict=True))
     values["tempo"] = float(np.log2(bpm / 110))
-    if minor is not None:
-        values["mode"] = -1.0 if minor else 1.0
+    values["density"] = float(np.clip(values["density"] + denser, *_DENSITY))
+    values["mode"] = -1.0 if minor else 1.0
     return Controls(**values, style=wish.style or STYLES[int(table.style[row])])
 
 
