@@ -8,6 +8,7 @@ long recording never stands in memory.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Final, TypeVar
 import numpy as np
 
 from luce.errors import Internal
-from luce.server.inference import InferenceClient
+from luce.server.inference import InferenceClient, InferResult
 from luce.server.jobs.patience import Patience, at_once
 from luce.server.jobs.together import together
 from luce.server.music.analysis import Analyzer, MusicAnalysis
@@ -40,6 +41,8 @@ _PIECE: Final = 10 * SAMPLE_RATE
 _AHEAD: Final = 2
 #: Windows of one call to the transcriber, 1.6 s each: its graph is fastest with few.
 _WINDOWS: Final = 4
+#: Calls to the transcriber under way, so that it never waits for us.
+_ASKED: Final = 3
 
 T = TypeVar("T")
 
@@ -143,22 +146,33 @@ class Listener:
         self, pieces: asyncio.Queue[FloatArray | None], models: dict[str, str], patience: Patience
     ) -> Notes:
         cutter, tracker, samples = WindowCutter(), NoteTracker(), 0
+        asked: deque[tuple[int, asyncio.Task[InferResult]]] = deque()
 
-        async def write_down(windows: FloatArray) -> None:
-            for first in range(0, len(windows), _WINDOWS):
-                cut = windows[first : first + _WINDOWS]
-                infer = partial(self._inference.infer, TRANSCRIBER, {"audio": cut}, deadline=self._timeout_s)
-                result = await patience(infer)
+        async def take(left: int) -> None:
+            """Track the notes of the oldest answers until only so many calls are under way."""
+            while len(asked) > left:
+                count, call = asked.popleft()
+                result = await call
                 notes, onsets = result.outputs["notes"], result.outputs["onsets"]
-                if not notes.shape == onsets.shape == (len(cut), WINDOW_FRAMES, PITCHES):
-                    raise Internal(f"{TRANSCRIBER} answered {notes.shape} for {len(cut)} windows")
+                if not notes.shape == onsets.shape == (count, WINDOW_FRAMES, PITCHES):
+                    raise Internal(f"{TRANSCRIBER} answered {notes.shape} for {count} windows")
                 models[TRANSCRIBER] = result.version
                 await self._run(partial(tracker.feed, notes, onsets))
 
-        async for piece in _taken(pieces):
-            samples += piece.size
-            await write_down(cutter.feed(piece))
-        await write_down(cutter.finish())
+        async with together() as group:
+
+            async def write_down(windows: FloatArray) -> None:
+                for first in range(0, len(windows), _WINDOWS):
+                    cut = windows[first : first + _WINDOWS]
+                    infer = partial(self._inference.infer, TRANSCRIBER, {"audio": cut}, deadline=self._timeout_s)
+                    asked.append((len(cut), group.create_task(patience(infer))))
+                    await take(_ASKED - 1)
+
+            async for piece in _taken(pieces):
+                samples += piece.size
+                await write_down(cutter.feed(piece))
+            await write_down(cutter.finish())
+            await take(0)
         return await self._run(partial(tracker.finish, samples))
 
     async def _encode(

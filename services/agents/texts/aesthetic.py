@@ -108,11 +108,12 @@ def _extremes(music: agents_pb2.MusicDescription) -> list[str]:
 
 
 def _entries(facts: Facts) -> list[str]:
-    told_of = [(plain([name])[0], clock(start)) for name, start in facts.entries[:2]]
-    return [
-        f"{_capital(name)} {'come' if name.endswith('s') and not name.startswith('a ') else 'comes'} in at about {start}."
-        for name, start in told_of
-    ]
+    found = []
+    for name, start in facts.entries[:2]:
+        player = plain([name])[0]
+        comes = "come" if player.endswith("s") and not player.startswith("a ") else "comes"
+        found.append(f"{_capital(player)} {comes} in at about {clock(start)}.")
+    return found
 
 
 def _texture(texture: Texture | None) -> list[str]:
