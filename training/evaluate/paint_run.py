@@ -30,7 +30,7 @@ CONDITIONS: dict[str, AgentOptions] = {
     "caption-only": {"baseline": "caption_only"},
     "single-agent": {"baseline": "single_agent"},
 }
-BEST = "full, best of 4"
+BEST = "best of 4"
 """The full system that keeps the best of four pictures; its prompts are those of `full`."""
 _CANDIDATES = 4
 _SEED = 7
