@@ -13,7 +13,21 @@ from luce.server.host import Dependency
 from luce.server.inference import InferenceClient
 from luce.server.jobs import Jobs
 
-MODELS: Final = ("text_encoder", "note_transcriber", "music_emotion", "note_emotion", "image_generator")
+MODELS: Final = (
+    "text_encoder",
+    "text_emotion",
+    "audio_encoder",
+    "music_captioner",
+    "note_transcriber",
+    "music_emotion",
+    "note_emotion",
+    "image_encoder",
+    "image_emotion",
+    "image_generator",
+    "latent_mapper",
+    "embed_diffusion",
+    "midi_composer",
+)
 """Every model that some request needs, loaded and warm."""
 
 
@@ -45,5 +59,5 @@ def dependencies_of(jobs: Jobs, inference: InferenceClient, nc: BusClient) -> tu
         Dependency("nats", jobs.ready, ("luce.v1.JobsService", "luce.v1.MediaService", "luce.v1.AgentsService")),
         Dependency("triton", triton, ("luce.v1.MappingService",)),
         Dependency("agents", agents, ("luce.v1.AgentsService",)),
-        Dependency("mapping", mapping, ()),
+        Dependency("mapping", mapping, ("luce.v1.MappingService",)),
     )
