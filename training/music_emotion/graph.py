@@ -6,16 +6,15 @@ Every product is of one row with one member's matrix, so a row's result does not
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from luce.server.music.spectra import FloatArray
 from training.music_emotion.network import CLIP, Ensemble
+from training.onnx_graph import GraphBuilder
 
 #: Standard deviation answered for input unlike any music heard in training: about that of a uniform guess in [-1, 1].
 IGNORANCE = 0.55
@@ -72,32 +71,6 @@ def familiarity(model: Ensemble, descriptors: FloatArray) -> Familiarity:
     return Familiarity(whitening, _STRANGE * float(np.quantile(known.distance(rows.astype(np.float32)), 0.999)))
 
 
-class _Graph:
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
-
-    def op(self, kind: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
-        output = name or f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
-        return output
-
-    def constant(self, value: npt.ArrayLike, kind: type[np.generic] = np.float32) -> str:
-        name = f"constant_{len(self.initializers)}"
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(value, dtype=kind), name))
-        return name
-
-    def columns(self, value: str, first: int, last: int) -> str:
-        bounds = [self.constant([number], np.int64) for number in (first, last, -1)]
-        return self.op("Slice", value, *bounds)
-
-    def mean_of_members(self, value: str, members: int) -> str:
-        """Mean over axis 1 of (B, K, ...) as a sum of K tensors: ReduceMean adds in an order that depends on B."""
-        outputs = [f"split_{len(self.nodes)}_{index}" for index in range(members)]
-        self.nodes.append(helper.make_node("Split", [value], outputs, axis=1, num_outputs=members))
-        return self.op("Squeeze", self.op("Mean", *outputs), self.constant([1], np.int64))
-
-
 def build(name: str, model: Ensemble, known: Familiarity, gate: Gate, calibration: float) -> onnx.ModelProto:
     """Build the graph: ``descriptors`` FP32 (B, F) to ``emotion`` and ``uncertainty`` FP32 (B, 2).
 
@@ -111,7 +84,7 @@ def build(name: str, model: Ensemble, known: Familiarity, gate: Gate, calibratio
         gate: what counts as silent.
         calibration: factor on the ensemble's standard deviation.
     """
-    graph = _Graph()
+    graph = GraphBuilder()
     axis = graph.constant([1], np.int64)
     centred = graph.op("Sub", "descriptors", graph.constant(model.mean.numpy()))
     scaled = graph.op("Div", centred, graph.constant(model.scale.numpy()))
@@ -141,7 +114,7 @@ def build(name: str, model: Ensemble, known: Familiarity, gate: Gate, calibratio
     return _model(graph, name, len(known.whitening))
 
 
-def _trust(graph: _Graph, row: str, known: Familiarity, gate: Gate) -> str:
+def _trust(graph: GraphBuilder, row: str, known: Familiarity, gate: Gate) -> str:
     """(B, 1) in [0, 1]: 1 for familiar music that can be heard."""
     # In two halves: a single matrix would be multiplied with all rows at once, in another order than with one.
     width = len(known.whitening)
@@ -157,7 +130,7 @@ def _trust(graph: _Graph, row: str, known: Familiarity, gate: Gate) -> str:
     return graph.op("Mul", familiar, _ramp(graph, level, gate.silent, gate.heard))
 
 
-def _ramp(graph: _Graph, value: str, zero: float, one: float) -> str:
+def _ramp(graph: GraphBuilder, value: str, zero: float, one: float) -> str:
     """A smooth step from 0 at ``zero`` to 1 at ``one``.
 
     A polynomial, for it is exact: the runtime's Sigmoid differs in its last bits between the middle and the end of
@@ -170,7 +143,7 @@ def _ramp(graph: _Graph, value: str, zero: float, one: float) -> str:
     return graph.op("Mul", graph.op("Mul", part, part), bend)
 
 
-def _model(graph: _Graph, name: str, width: int) -> onnx.ModelProto:
+def _model(graph: GraphBuilder, name: str, width: int) -> onnx.ModelProto:
     def tensor(name: str, size: int) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])
 

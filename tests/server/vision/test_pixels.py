@@ -12,7 +12,8 @@ from luce.server.vision.reader import object_names
 @given(st.integers(1, 700), st.integers(1, 700), st.tuples(*[st.integers(0, 255)] * 3))
 def test_a_picture_of_any_size_fits_and_keeps_its_colour(height: int, width: int, colour: tuple[int, int, int]) -> None:
     fitted = prepare(np.full((height, width, 3), colour, np.uint8))
-    assert (fitted.shape, fitted.dtype) == ((SIDE, SIDE, 3), np.uint8)
+    assert fitted.shape == (SIDE, SIDE, 3)
+    assert fitted.dtype == np.uint8
     assert (fitted == colour).all()
 
 
