@@ -15,6 +15,8 @@ from luce.server.sound import read_performance
 from luce.v1 import emotion_pb2, jobs_pb2
 from tests.services.mapping.conftest import OWNER, Hall, pieces_of
 
+pytestmark = pytest.mark.timeout(300)
+
 STORY = "The harbour slept under snow. An old man waited for a ship that never came, and the sea said nothing."
 
 

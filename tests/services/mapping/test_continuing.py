@@ -8,6 +8,8 @@ from luce.v1 import jobs_pb2
 from tests.fixtures.midi import midi_song
 from tests.services.mapping.conftest import Hall, pieces_of
 
+pytestmark = pytest.mark.timeout(300)
+
 WALTZ = midi_song(bars=12, beats_per_bar=3, bpm=96.0, root=62, minor=True)
 
 

@@ -19,6 +19,8 @@ from services.mapping.seeing import Glance
 from tests.fixtures.videos import GLOOMY, GREEN, SUNNY, video
 from tests.services.mapping.conftest import Hall, picture, pieces_of
 
+pytestmark = pytest.mark.timeout(300)
+
 CLIP = video((SUNNY, 6.0), (GLOOMY, 6.5), (GREEN, 2.5))
 
 
