@@ -42,7 +42,7 @@ def caption_of_window(probabilities: FloatArray) -> str:
     heard = [tag.name for tag, _ in known.heard(probabilities, "instruments")]
     style = [tag.phrase for tag, _ in known.heard(probabilities, "styles")[:1]]
     sung = [tag.phrase for tag, _ in known.heard(probabilities, "voice")]
-    names = [*plain(heard), *sung]
+    names = [*plain(heard[:_PLAYERS]), *(["others"] if len(heard) > _PLAYERS else []), *sung]
     if not names:
         return f"{style[0][:1].upper()}{style[0][1:]}." if style else "Music, by instruments that could not be told."
     players = listed(names)
