@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from luce.server.music.tags import tags
 from training.music_captioner import wording
 
+#: Wordings of a first sentence that are tried before one that is too long is taken.
+_TRIES = 16
+#: Share of the further sentences that are said. Their order is fixed, so that a reader knows what is still to come.
+_SAID = 0.8
+
 
 @dataclass(frozen=True)
 class Claims:
@@ -18,7 +23,7 @@ class Claims:
         instruments: heard.
         absent: of "drums", "singing", those known not to be heard.
         styles: of the piece.
-        moods: of the piece, the strongest first.
+        moods: of the piece, in the order of the labels.
         tempo: "slow", "moderate", "fast" or unknown.
         singing: whether somebody sings.
         other: what it is where it is not music: "speech", "noise", "tone", "click" or "silence".
@@ -45,16 +50,25 @@ def claims(values: Mapping[str, float], *, complete: bool, sure: float = 0.5) ->
     if other and values.get("music", 1.0) < sure:
         return Claims(other=other[0])
     tempo = by_dimension.get("tempo", [None])
-    moods = sorted(by_dimension.get("moods", []), key=lambda name: -values[name])
+    moods = _agreeing(sorted(by_dimension.get("moods", []), key=lambda name: -values[name]))
     return Claims(
         instruments=tuple(by_dimension.get("instruments", ())),
         absent=tuple(name for name in ("drums", "singing") if values.get(name, 1.0) <= 0.05),
         styles=tuple(by_dimension.get("styles", ())),
-        moods=tuple(moods[:3]),
+        moods=tuple(moods),
         tempo=tempo[0],
         singing="singing" in by_dimension.get("voice", ()),
         complete=complete,
     )
+
+
+def _agreeing(moods: Sequence[str]) -> list[str]:
+    """The three strongest that do not contradict a stronger one, in the order of the labels."""
+    kept: list[str] = []
+    for mood in moods:
+        if not any({mood, other} in wording.CONTRARY for other in kept):
+            kept.append(mood)
+    return [name for name in tags().names if name in kept[:3]]
 
 
 def count_words(text: str) -> int:
@@ -79,6 +93,10 @@ def compose(
     else:
         makers = {"whole": _whole, "instruments": _instruments, "style": _style, "mood": _mood}
         sentences = makers[topic](known, limit, pick)
+        for _ in range(_TRIES):
+            if measure(sentences[0]) <= limit:
+                break
+            sentences = makers[topic](known, limit, pick)
     text, used = sentences[0], measure(sentences[0])
     for sentence in sentences[1:]:
         length = measure(sentence)
@@ -100,16 +118,15 @@ def _article(text: str) -> str:
 
 
 def _named(known: Claims, pick: random.Random, most: int = 5) -> str:
-    """The instruments as a list in a random order, a voice at its end."""
+    """The instruments as a list in the order of the labels, so that a reader of it knows what is still to come."""
     names = list(known.instruments)
-    pick.shuffle(names)
     voice = ["a singing voice"] if known.singing else []
     return _listed([pick.choice(wording.INSTRUMENTS[name]) for name in names[:most]] + voice)
 
 
 def _adjectives(known: Claims, pick: random.Random, most: int) -> list[str]:
-    found = [pick.choice(wording.MOODS[mood]) for mood in known.moods[:most]]
-    return [word for word in found if " " not in word]
+    plain = [mood for mood in known.moods if mood != "wondrous"]
+    return [pick.choice(wording.MOODS[mood]) for mood in plain[:most]]
 
 
 def _piece(known: Claims, pick: random.Random, moods: int) -> str:
@@ -120,8 +137,6 @@ def _piece(known: Claims, pick: random.Random, moods: int) -> str:
     front += _adjectives(known, pick, moods)
     style = pick.choice(wording.STYLES[_main_style(known)]) if known.styles else ""
     noun = "song" if known.singing and pick.random() < 0.6 else pick.choice(wording.PIECES)
-    if not known.singing and "singing" in known.absent and pick.random() < 0.35:
-        style = f"instrumental {style}".strip()
     return " ".join(part for part in (", ".join(front), style, noun) if part)
 
 
@@ -132,10 +147,10 @@ def _main_style(known: Claims) -> str:
 
 
 def _opening(known: Claims, words: int, pick: random.Random) -> str:
-    piece = _piece(known, pick, 1 if words <= 20 else 2)
+    piece = _piece(known, pick, pick.randint(0, 1) if words <= 20 else 2)
     if not known.instruments:
         return _capital(_article(piece)) + (" with a singing voice." if known.singing else ".")
-    most = 4 if words <= 20 else 5
+    most = pick.randint(2, 4) if words <= 20 else 5
     named = _named(known, pick, most)
     if len(known.instruments) == 1 and known.complete and not known.singing:
         alone = named.removeprefix("a ").removeprefix("an ")
@@ -165,7 +180,7 @@ def _whole(known: Claims, words: int, pick: random.Random) -> list[str]:
         further.append(pick.choice(wording.TEMPO_NOTES[known.tempo]))
     if known.styles:
         further.append(pick.choice(wording.STYLE_NOTES[_main_style(known)]))
-    pick.shuffle(further)
+    further = [sentence for sentence in further if pick.random() < _SAID]
     if known.moods:
         place = pick.choice(wording.PLACES[known.moods[0]])
         further.append(pick.choice((f"It would suit {place}.", f"It could accompany {place}.", f"It fits {place}.")))
@@ -208,7 +223,7 @@ def _instruments(known: Claims, words: int, pick: random.Random) -> list[str]:
     if not known.instruments:
         start = pick.choice(("No instrument stands out clearly.", "The instruments are hard to tell apart."))
         return [start, *_absences(known, pick)]
-    named = _named(known, pick)
+    named = _named(known, pick, pick.randint(2, 5) if words <= 20 else 5)
     if len(known.instruments) == 1 and known.complete:
         first = pick.choice(
             (
@@ -226,12 +241,7 @@ def _instruments(known: Claims, words: int, pick: random.Random) -> list[str]:
                 f"One hears {named}.",
             )
         )
-    further = _rhythm(known, pick) + _absences(known, pick)
-    if known.complete and len(known.instruments) > 1:
-        count = {2: "two", 3: "three", 4: "four", 5: "five"}.get(len(known.instruments))
-        further += [f"There are {count} instruments."] if count else []
-    pick.shuffle(further)
-    return [first, *further]
+    return [first, *_rhythm(known, pick), *_absences(known, pick)]
 
 
 def _style(known: Claims, words: int, pick: random.Random) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from luce.server.music.captions import END, LENGTHS, START
 from training.image_generator.export import OPSET, halve_weights
 from training.music_captioner.network import Captioner, Sizes, Step
+from training.music_captioner.train import RUN, load_captioner
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = ROOT / "model_repository" / "music_captioner" / "1"
@@ -47,7 +49,7 @@ def generation(sizes: Sizes) -> dict[str, object]:
         "sampling": {
             "temperature": {"min": 0, "max": 2, "default": 0},
             "top_k": {"min": 0, "max": sizes.vocabulary, "default": 0},
-            "top_p": {"min": 0.01, "max": 1, "default": 1},
+            "top_p": {"min": 0.01, "max": 1, "default": 0.9},
             "num_beams": {"min": 1, "max": 5, "default": 1},
         },
         "detokenizer": "tokenizer.json",
@@ -113,3 +115,16 @@ def write(model: Captioner, tokenizer: Path, target: Path = TARGET) -> None:
     (target / "generation.json").write_text(json.dumps(generation(model.sizes), indent=1) + "\n", encoding="utf-8")
     if tokenizer.resolve() != (target / "tokenizer.json").resolve():
         shutil.copyfile(tokenizer, target / "tokenizer.json")
+
+
+def main() -> None:
+    """Export the averaged captioner of a run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, default=RUN)
+    parser.add_argument("--target", type=Path, default=TARGET)
+    options = parser.parse_args()
+    write(load_captioner(options.run), options.run / "tokenizer.json", options.target)
+
+
+if __name__ == "__main__":
+    main()

@@ -188,9 +188,7 @@ def main() -> None:
         )
         logits = model(tokens[:, :-1], states, labels)
         # The start is followed by the prefix, which is given: the model learns from the third token on.
-        loss = functional.cross_entropy(
-            logits[:, 2:].flatten(0, 1), tokens[:, 3:].flatten(), ignore_index=PAD, label_smoothing=0.02
-        )
+        loss = functional.cross_entropy(logits[:, 2:].flatten(0, 1), tokens[:, 3:].flatten(), ignore_index=PAD)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -58,6 +58,17 @@ MOODS: dict[str, tuple[str, ...]] = {
     "solemn": ("solemn", "serious", "dignified"),
     "wondrous": ("full of wonder", "mysterious", "fascinating"),
 }
+#: Moods that are not said together.
+CONTRARY: tuple[set[str], ...] = (
+    {"joyful", "sad"},
+    {"joyful", "solemn"},
+    {"joyful", "tense"},
+    {"calm", "powerful"},
+    {"calm", "tense"},
+    {"calm", "joyful"},
+    {"tender", "powerful"},
+    {"tender", "tense"},
+)
 #: Where music of a mood would fit.
 PLACES: dict[str, tuple[str, ...]] = {
     "joyful": ("a party", "a happy scene of a film", "a sunny day"),
