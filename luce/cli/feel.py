@@ -32,9 +32,7 @@ def add_parser(commands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "inputs", metavar="FILE", nargs="*", help=f"music ({inputs.FORMATS}) or image"
-    )
+    parser.add_argument("inputs", metavar="FILE", nargs="*", help=f"music ({inputs.FORMATS}) or image")
     parser.add_argument("--text", metavar="TEXT", help="feel this text instead; - takes one a line from standard input")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line for each input, in order")
     add_connection_arguments(parser)

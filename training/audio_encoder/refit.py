@@ -66,7 +66,7 @@ def fit(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
     best, kept = float("inf"), {name: value.clone() for name, value in head.state_dict().items()}
     for epoch in range(epochs):
-        for rows in torch.randperm(len(inputs)).split(_BATCH):
+        for rows in torch.split(torch.randperm(len(inputs)), _BATCH):
             batch = functional.dropout(inputs[rows], _DROPOUT)
             middle = functional.dropout(functional.relu(head[0](batch)), _DROPOUT)
             loss = loss_of(head[2](middle), train[1][rows], emphasis)

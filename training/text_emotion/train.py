@@ -1,7 +1,7 @@
 """Train the text emotion model and write ``model_repository/text_emotion``.
 
-Run ``python -m training.text_emotion.train --data FOLDER``, where FOLDER holds ``emobank`` and ``fb_valence_arousal``. The
-texts are encoded once (a few minutes) and kept in ``training/cache/text_emotion``.
+Run ``python -m training.text_emotion.train --data FOLDER``, where FOLDER holds ``emobank`` and ``fb_valence_arousal``.
+The texts are encoded once (a few minutes) and kept in ``training/cache/text_emotion``.
 """
 
 from __future__ import annotations

@@ -25,9 +25,7 @@ def streamed(samples: np.ndarray, cuts: list[int]) -> tuple[np.ndarray, np.ndarr
     return np.array(starts), np.stack(mels)
 
 
-@pytest.mark.parametrize(
-    "size", [1, 6615, TEN - 441, TEN, TEN + 5, TEN + 12345, 2 * TEN, 3 * TEN + 220]
-)
+@pytest.mark.parametrize("size", [1, 6615, TEN - 441, TEN, TEN + 5, TEN + 12345, 2 * TEN, 3 * TEN + 220])
 def test_windows_are_those_of_the_whole(size: int) -> None:
     starts, mels = log_mel_windows(resample(NOISE[:size]))
     found, told = streamed(NOISE[:size], [7, TEN - 3, TEN + 2 * 441, 2 * TEN])
