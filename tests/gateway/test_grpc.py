@@ -118,11 +118,12 @@ async def test_bad_uploads_are_refused(doors: Doors, short_song: bytes) -> None:
     assert _problem(unheaded.value).field == "header"
 
 
-async def test_what_is_not_there_yet_says_so(doors: Doors) -> None:
+async def test_without_the_mapping_service_words_are_not_felt_and_the_answer_says_so(doors: Doors) -> None:
     mapping = mapping_pb2_grpc.MappingServiceStub(doors.channel)
     with pytest.raises(grpc.aio.AioRpcError) as missing:
-        await mapping.Feel(mapping_pb2.FeelRequest(text="joy"))
-    assert missing.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        await mapping.Feel(mapping_pb2.FeelRequest(text="joy"), timeout=10)
+    assert missing.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "MappingService" in (missing.value.details() or "")
 
 
 async def test_without_triton_and_agents_their_calls_are_unavailable_and_health_tells(
