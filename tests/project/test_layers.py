@@ -19,7 +19,8 @@ ALLOWED = {
     "services": {"luce", "services"},
     "backends": {"luce", "backends"},
     "export": {"luce", "export"},
-    "training": {"luce", "training", "export"},
+    # Measures models with the engines that serve them.
+    "training": {"luce", "training", "export", "backends"},
 }
 OURS = {*ALLOWED, "loadtests", "examples", "tests"}
 
