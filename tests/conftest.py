@@ -6,6 +6,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+import luce.server  # noqa: F401 - before gRPC is imported: servers are forked beside its threads
+
 pytest_plugins = ["tests.fixtures.media", "tests.fixtures.nats", "tests.fixtures.stack", "tests.fixtures.triton"]
 
 # No test asserts a wall-clock time, a property no more than others; in CI the examples are the same each time.
