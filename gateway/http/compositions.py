@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from gateway.core import MIDI, Gateway
 from gateway.http import music
 from gateway.http.answers import problems
-from gateway.http.context import CoreOf, OwnerOf, WatchOf
+from gateway.http.context import CoreOf, IdempotencyKeyOf, OwnerOf, PreferOf, WatchOf
 from gateway.http.multipart import boundary_of
 from gateway.http.music_schemas import CompositionForm, CompositionRequest
 from gateway.http.receiving import form_values, json_fields, receive_form, unicode_text
@@ -45,10 +45,8 @@ async def compose_music(
     core: CoreOf,
     owner: OwnerOf,
     watch: WatchOf,
-    prefer: Annotated[str | None, Header(description="`wait=N`: answer in place if done within N seconds")] = None,
-    idempotency_key: Annotated[
-        str | None, Header(description="Same key, same request: the same job. At most 255 characters")
-    ] = None,
+    prefer: PreferOf = None,
+    idempotency_key: IdempotencyKeyOf = None,
 ) -> Response:
     """Write music that feels like a text, or goes on from a MIDI file: as MIDI, as sound, as a picture of its notes.
 

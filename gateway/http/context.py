@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 
 from gateway.core import Gateway
 from gateway.stopwatch import Stopwatch
@@ -28,3 +28,9 @@ async def _watch(request: Request) -> Stopwatch:
 CoreOf = Annotated[Gateway, Depends(_core)]
 OwnerOf = Annotated[str, Depends(_owner)]
 WatchOf = Annotated[Stopwatch, Depends(_watch)]
+
+PreferOf = Annotated[str | None, Header(description="`wait=N`: answer in place if done within N seconds")]
+IdempotencyKeyOf = Annotated[
+    str | None,
+    Header(description="Same key, same request: the same job. At most 255 characters"),
+]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from gateway.core import Gateway
 from gateway.http import body, records
 from gateway.http.answers import json_response, problems
-from gateway.http.context import CoreOf, OwnerOf, WatchOf
+from gateway.http.context import CoreOf, IdempotencyKeyOf, OwnerOf, PreferOf, WatchOf
 from gateway.http.multipart import boundary_of
 from gateway.http.openai import openai_images
 from gateway.http.painting import paint_request
@@ -50,10 +50,8 @@ async def generate_images(
     core: CoreOf,
     owner: OwnerOf,
     watch: WatchOf,
-    prefer: Annotated[str | None, Header(description="`wait=N`: answer in place if done within N seconds")] = None,
-    idempotency_key: Annotated[
-        str | None, Header(description="Same key, same request: the same job. At most 255 characters")
-    ] = None,
+    prefer: PreferOf = None,
+    idempotency_key: IdempotencyKeyOf = None,
 ) -> Response:
     """Paint pictures from a piece of music, from words, or from both.
 
