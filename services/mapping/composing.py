@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TypeVar
 
 from luce.server.chain import Chain, Impression
 from luce.server.inference import InferenceClient
 from luce.server.jobs import JobContext
-from luce.server.jobs.patience import patiently
 from luce.server.music import limits
 from luce.server.music.composing.planning import Moment
 from luce.v1 import emotion_pb2, jobs_pb2, mapping_pb2
@@ -21,8 +18,6 @@ from services.mapping.settings import MappingSettings
 from services.mapping.wishing import chain_steps, obtained_step, wish_of
 
 _TITLE_CHARACTERS = 60
-
-T = TypeVar("T")
 
 
 class Storyteller:
@@ -53,12 +48,13 @@ class Storyteller:
         """
         request = task.task.compose
         order = music_order(request.options)
+        patiently = context.patience(self._settings.outage_pause_s)
         await context.progress("read", 0.0)
         with context.stage("read"):
             beginning = await self._begin(request.midi.key, context) if request.HasField("midi") else None
             if request.text or beginning is None:
                 limits.check_story(request.text)
-                reading = await self._patiently(lambda: self._read(request.text, order), context)
+                reading = await patiently(lambda: self._read(request.text, order))
                 impression = replace(reading.impression, description=title_of(request.text))
                 embedding, notes, course = reading.embedding, reading.notes, reading.course
                 for name, version in reading.models:
@@ -85,16 +81,8 @@ class Storyteller:
 
     async def _begin(self, key: str, context: JobContext) -> Beginning:
         data = await context.objects.get(key, owner=context.owner, deadline=context.deadline)
-        timeout_s = self._settings.infer_timeout_s
-        return await self._patiently(lambda: begin(self._inference, data, timeout_s=timeout_s), context)
-
-    async def _patiently(self, call: Callable[[], Awaitable[T]], context: JobContext) -> T:
-        return await patiently(
-            call,
-            deadline=context.deadline,
-            longest_pause_s=self._settings.outage_pause_s,
-            what=f"job {context.job_id}",
-        )
+        patiently, timeout_s = context.patience(self._settings.outage_pause_s), self._settings.infer_timeout_s
+        return await patiently(lambda: begin(self._inference, data, timeout_s=timeout_s))
 
 
 def title_of(text: str) -> str:

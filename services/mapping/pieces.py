@@ -13,7 +13,6 @@ import numpy as np
 from luce.emotion import Emotion
 from luce.server.inference import InferenceClient
 from luce.server.jobs import JobContext
-from luce.server.jobs.patience import patiently
 from luce.server.jobs.together import all_of
 from luce.server.music.composing import drafting
 from luce.server.music.composing.drafting import Draft
@@ -113,6 +112,7 @@ class Composer:
 
     async def _try(self, work: Work, order: MusicOrder, piece: int, index: int, seed: int, board: _Board) -> _Candidate:
         context = board.context
+        patiently = context.patience(self._settings.outage_pause_s)
         chosen = await self._run(plan, work.wish, seed)
         live = None
         if order.stream and index == 0:
@@ -130,14 +130,14 @@ class Composer:
             context.used_model(drafting.MODEL, version)
             return draft
 
-        draft = await self._patiently(attempt, context)
+        draft = await patiently(attempt)
         played = perform(draft.score, chosen.manner)
 
         async def feel() -> Judgement:
             timeout_s = self._settings.infer_timeout_s
             return await judge(self._inference, heard(played), chosen.seconds, timeout_s=timeout_s)
 
-        judgement = await self._patiently(feel, context)
+        judgement = await patiently(feel)
         context.used_model(judging.MODEL, judgement.version)
         return _Candidate(index, draft, judgement)
 
@@ -189,14 +189,6 @@ class Composer:
             if video is not None:
                 piece.video.CopyFrom(await _store(video, "video/mp4", f"{name}.mp4", context))
         return _told(piece, work.wish.moments, candidate, order, seed, sound)
-
-    async def _patiently(self, call: Callable[[], Awaitable[T]], context: JobContext) -> T:
-        return await patiently(
-            call,
-            deadline=context.deadline,
-            longest_pause_s=self._settings.outage_pause_s,
-            what=f"job {context.job_id}",
-        )
 
     async def _run(self, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from luce.emotion import Emotion
 from luce.errors import InvalidArgument
 from luce.server.chain import Chain, Thought, pooled
 from luce.server.jobs import JobContext
-from luce.server.jobs.patience import patiently
 from luce.server.media import MediaDecoder, Video
 from luce.server.media.muxing import check_muxable
 from luce.server.music.composing.planning import Moment
@@ -28,8 +27,6 @@ SHORTEST_MOMENT_S: Final = 5.0
 
 _FIELD: Final = "media"
 _DECODED, _SEEN = 0.03, 0.09
-
-T = TypeVar("T")
 
 
 class Scorer:
@@ -60,6 +57,7 @@ class Scorer:
         if not request.media.key:
             raise InvalidArgument("media is missing", field=_FIELD, limit="an image or a video")
         order = music_order(request.options)
+        patiently = context.patience(self._settings.outage_pause_s)
         await context.progress("decode", 0.0)
         with context.stage("decode"):
             data = await context.objects.get(request.media.key, owner=context.owner, deadline=context.deadline)
@@ -73,9 +71,9 @@ class Scorer:
         with context.stage("see"):
             if video is not None:
                 seen = video
-                view = await self._patiently(lambda: self._viewer.video(seen, order.emotion), context)
+                view = await patiently(lambda: self._viewer.video(seen, order.emotion))
             else:
-                view = await self._patiently(lambda: self._viewer.image(pixels, order.emotion), context)
+                view = await patiently(lambda: self._viewer.image(pixels, order.emotion))
         for name, version in view.models:
             context.used_model(name, version)
         await context.progress("imagine", _SEEN)
@@ -106,7 +104,8 @@ class Scorer:
     async def _work(
         self, view: View, thought: Thought, order: MusicOrder, video: Video | None, seed: int, context: JobContext
     ) -> Work:
-        idea = await self._patiently(lambda: self._viewer.imagine(view, seed), context)
+        patiently = context.patience(self._settings.outage_pause_s)
+        idea = await patiently(lambda: self._viewer.imagine(view, seed))
         if video is None:
             felt = view.glances[0].impression.emotion
             moments = [Moment(order.seconds, felt.valence, felt.arousal)]
@@ -126,14 +125,6 @@ class Scorer:
             work.title,
             accents_s=video.cuts_s if request.accents else (),
             finish=finish if request.mux else None,
-        )
-
-    async def _patiently(self, call: Callable[[], Awaitable[T]], context: JobContext) -> T:
-        return await patiently(
-            call,
-            deadline=context.deadline,
-            longest_pause_s=self._settings.outage_pause_s,
-            what=f"job {context.job_id}",
         )
 
 

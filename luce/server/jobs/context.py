@@ -13,6 +13,7 @@ from luce.errors import InvalidArgument, LuceError, NotFound
 from luce.server.bus.objects import ObjectStore
 from luce.server.deadline import Deadline
 from luce.server.jobs import record as transitions
+from luce.server.jobs.patience import Patience, patience
 from luce.server.jobs.store import Held, JobStore
 from luce.v1 import agents_pb2, jobs_pb2, mapping_pb2
 
@@ -96,6 +97,10 @@ class JobContext:
             yield
         finally:
             self._seconds[name] = self._seconds.get(name, 0.0) + time.monotonic() - begin
+
+    def patience(self, longest_pause_s: float) -> Patience:
+        """How to call a model server that may be away: again and again until the job's deadline."""
+        return patience(deadline=self.deadline, longest_pause_s=longest_pause_s, what=f"job {self.job_id}")
 
     async def preview(self, index: int, step: int, steps: int, png: bytes) -> None:
         """Show a picture in the making: picture `index` after `step` of `steps`. Best effort, never an error."""
