@@ -11,7 +11,7 @@ from backends.autoregressive.errors import RequestFailed
 from backends.autoregressive.events import FloatArray, Ids
 from backends.autoregressive.pattern import FREE, Pattern
 from backends.autoregressive.request import DecodingRequest
-from backends.autoregressive.search import NOTHING_LEFT, Rules
+from backends.autoregressive.search import NOTHING_FINITE, NOTHING_LEFT, Rules
 
 
 class Sampled:
@@ -57,6 +57,37 @@ class Sampled:
         self.step += 1
         if free and len(decided) == 1:
             self._follow(int(decided[0]))
+        if not self.reason and self.step == self._pattern.steps:
+            self.reason = "length"
+        return (0,)
+
+    def ask(self) -> sampling.Ask | None:
+        """How its next token is to be drawn, for `take`; None where `accept` has to see the logits.
+
+        Asking takes a number from the stream: whoever asks has to go on with `take`.
+        """
+        known = self.step < self._pattern.known or len(self._last) > 1
+        if known or self._rules.holds_end(len(self._tokens)):
+            return None
+        request = self._request
+        uniform = self._random.random() if request.temperature else 0.0
+        allowed = self._rules.mask(self._state)
+        return sampling.Ask(allowed, uniform, request.temperature, request.top_k, request.top_p)
+
+    def take(self, found: tuple[int, float] | None) -> Sequence[int]:
+        """Decide the token that was drawn, as `accept` does.
+
+        Raises:
+            RequestFailed: INTERNAL, there was none.
+        """
+        if found is None:
+            raise RequestFailed("INTERNAL", NOTHING_FINITE)
+        token, log_probability = found
+        self.log_probability += log_probability
+        self._decided[self.step, 0] = token
+        self._last = self._decided[self.step]
+        self.step += 1
+        self._follow(token)
         if not self.reason and self.step == self._pattern.steps:
             self.reason = "length"
         return (0,)

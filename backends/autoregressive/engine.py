@@ -15,13 +15,14 @@ import numpy as np
 from backends.autoregressive.conditioning import Conditioner
 from backends.autoregressive.constraints import Constraint
 from backends.autoregressive.decoder import Decoder, Prefill
+from backends.autoregressive.drawing import Sampled
 from backends.autoregressive.errors import RequestFailed
 from backends.autoregressive.events import Event, Failed, Finished, FloatArray, Ids, Partial, Timings
 from backends.autoregressive.finish import Finisher, Media
 from backends.autoregressive.generation import Generation
 from backends.autoregressive.ladder import RowLadder
 from backends.autoregressive.request import DecodingRequest
-from backends.autoregressive.sampling import guide
+from backends.autoregressive.sampling import Ask, guide, pick_together
 from backends.autoregressive.search import Search
 from backends.autoregressive.slots import Row, Shelf, Slots
 from backends.autoregressive.strategy import begin
@@ -148,9 +149,10 @@ class Engine:
             self._fail(key, RequestFailed("DEADLINE_EXCEEDED", "the deadline passed"), events)
         self._admit(events)
         outcomes = self._decode()
+        drawn = self._draw(outcomes)
         for key, state in list(self._running.items()):
             try:
-                self._advance(key, state, outcomes, events)
+                self._advance(key, state, outcomes, drawn, events)
             except Exception as error:
                 self._fail(key, error, events)
         self._finish_one_chunk(events)
@@ -248,17 +250,38 @@ class Engine:
             self._slots.write(shelf, start, {name: new[:count] for name, new in entries.items()})
         return logits[:count]
 
+    def _draw(self, outcomes: Mapping[Row, Outcome]) -> dict[Hashable, tuple[int, float] | None]:
+        """A token of every request that follows one sequence, all together; None where none can be drawn."""
+        keys: list[Hashable] = []
+        asks: list[Ask] = []
+        rows: list[FloatArray] = []
+        for key, state in self._running.items():
+            # What has no logits fails on its own, later.
+            if not isinstance(state.search, Sampled) or any(
+                isinstance(outcomes[row], Exception) for row in (*state.rows, *state.against)
+            ):
+                continue
+            ask = state.search.ask()
+            if ask is not None:
+                keys.append(key)
+                asks.append(ask)
+                rows.append(_logits(state, outcomes)[0])
+        if not keys:
+            return {}
+        return dict(zip(keys, pick_together(np.concatenate(rows), asks), strict=True))
+
     def _advance(
         self,
         key: Hashable,
         state: InFlight,
         outcomes: Mapping[Row, Outcome],
+        drawn: Mapping[Hashable, tuple[int, float] | None],
         events: dict[Hashable, list[Event]],
     ) -> None:
-        logits = _stack(state.rows, outcomes)
-        if state.against:
-            logits = guide(logits, _stack(state.against, outcomes), state.request.guidance_scale)
-        parents = state.search.accept(logits)
+        if isinstance(state.search, Sampled) and key in drawn:
+            parents = state.search.take(drawn[key])
+        else:
+            parents = state.search.accept(_logits(state, outcomes))
         if state.search.reason:
             state.decoded_ns = self._clock()
             self._release(state)
@@ -332,6 +355,14 @@ class Engine:
         log.error("a request failed", exc_info=error)
         failed = Failed("INTERNAL", "the model failed on this request; the server's log tells more")
         events.setdefault(key, []).append(failed)
+
+
+def _logits(state: InFlight, outcomes: Mapping[Row, Outcome]) -> FloatArray:
+    """Logits (branches, K, V) of a request, guided where it has rows for that. Raises the first error of a row."""
+    found = _stack(state.rows, outcomes)
+    if state.against:
+        found = guide(found, _stack(state.against, outcomes), state.request.guidance_scale)
+    return found
 
 
 def _stack(rows: Sequence[Row], outcomes: Mapping[Row, Outcome]) -> FloatArray:

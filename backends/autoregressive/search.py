@@ -13,6 +13,7 @@ from backends.autoregressive.errors import RequestFailed, invalid
 from backends.autoregressive.events import FloatArray, Ids
 from backends.autoregressive.generation import Generation
 from backends.autoregressive.request import DecodingRequest
+from backends.autoregressive.sampling import Mask
 
 
 class Search(Protocol):
@@ -56,6 +57,7 @@ class Search(Protocol):
 
 
 NOTHING_LEFT = "the model's constraint lets no token come"
+NOTHING_FINITE = "the model produced logits that are not finite, or its constraint lets no token come"
 
 
 class Rules:
@@ -97,12 +99,20 @@ class Rules:
         found = logits
         if self._constraint is not None:
             found = sampling.restrict(found, self._constraint.allowed(state))
-        if self._eos is not None and count < self._min_tokens:
+        if self.holds_end(count):
             others = found.copy()
             others[self._eos] = -np.inf
             # An end that nothing else may take the place of is better than none.
             found = others if np.isfinite(others.max()) else found
         return found
+
+    def mask(self, state: State) -> Mask | None:
+        """(V,) what the constraint lets come; None: everything."""
+        return None if self._constraint is None else self._constraint.allowed(state)
+
+    def holds_end(self, count: int) -> bool:
+        """Whether the end may not come yet after `count` tokens."""
+        return self._eos is not None and count < self._min_tokens
 
     def advance(self, state: State, token: int) -> State:
         """The constraint's next state."""

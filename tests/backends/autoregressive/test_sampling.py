@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.autoregressive.sampling import (
+    Ask,
     draw,
     generator,
     guide,
     log_softmax,
     pick,
+    pick_together,
     restrict,
     top_k,
     top_p,
@@ -109,3 +111,34 @@ def test_log_probabilities_add_up_to_one_and_a_pick_tells_its_own(
     assert np.exp(log_softmax(values)).sum() == pytest.approx(1)
     token, log_probability = pick(values, uniform, temperature=temperature, k=2, p=0.9)
     assert log_probability == pytest.approx(log_softmax(values)[token], abs=1e-9)
+
+
+asks = st.builds(
+    Ask,
+    allowed=st.none() | st.lists(st.booleans(), min_size=12, max_size=12).map(lambda v: np.array([*v[:-1], True])),
+    uniform=uniforms,
+    temperature=st.just(0.0) | st.just(1.0) | st.floats(0.05, 3),
+    k=st.integers(0, 12),
+    p=st.just(1.0) | st.floats(0.05, 1),
+)
+rows = st.lists(st.sampled_from([-3.0, 0.0, 0.5, 1.0, 4.0]) | st.floats(-20, 20, width=32), min_size=12, max_size=12)
+
+
+@given(st.lists(st.tuples(rows, asks), min_size=1, max_size=9))
+def test_a_row_is_drawn_together_with_others_as_it_is_alone(company: list[tuple[list[float], Ask]]) -> None:
+    table = np.array([row for row, _ in company], np.float32)
+    together = pick_together(table, [ask for _, ask in company])
+    for index, (_, ask) in enumerate(company):
+        assert pick_together(table[index : index + 1], [ask]) == [together[index]]
+        allowed = np.ones(12, bool) if ask.allowed is None else ask.allowed
+        logits = restrict(table[index], allowed)
+        assert pick(logits, ask.uniform, temperature=ask.temperature, k=ask.k, p=ask.p) == together[index]
+
+
+@pytest.mark.parametrize("spoiled", [[np.nan, 0.0, 900.0], [np.inf, 0.0, 900.0], [-np.inf, -np.inf, 900.0]])
+def test_a_row_that_cannot_be_drawn_spoils_no_other(spoiled: list[float]) -> None:
+    table = np.array([[1.0, 2.0, 3.0], spoiled], np.float32)
+    ask = Ask(np.array([True, True, False]), 0.5, 0.7, 0, 0.9)
+    alone = pick_together(table[:1], [ask])
+    assert pick_together(table, [ask, ask]) == [*alone, None]
+    assert alone[0] is not None
