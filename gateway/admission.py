@@ -189,8 +189,10 @@ def check_compose(request: mapping_pb2.ComposeRequest, max_cost: float) -> None:
     """Raises `InvalidArgument` where nothing is given to start from, a field is out of range, or it is too much."""
     if request.text or not request.HasField("midi"):
         music.check_story(request.text)
-    seconds = request.options.seconds if request.options.HasField("seconds") else music.DEFAULT_SECONDS
-    check_music(request.options, seconds, max_cost)
+    music.check_variation(request)
+    # A variation is as long as what it varies: nobody knows here how long that is.
+    default = music.SECONDS[1] if request.HasField("variation") else music.DEFAULT_SECONDS
+    check_music(request.options, request.options.seconds if request.options.HasField("seconds") else default, max_cost)
 
 
 def check_score(request: mapping_pb2.ScoreRequest, media_type: str, longest_s: float, max_cost: float) -> None:

@@ -185,23 +185,25 @@ class Client(_Base[SyncTransport]):
         text: str = "",
         *,
         midi: Source | None = None,
+        variation: float | None = None,
         timeout: float | None = None,
         on_event: Callable[[JobEvent], object] | None = None,
         **options: Unpack[MusicOptions],
     ) -> Composition:
-        """Write music that feels like a text, or goes on from a MIDI file, and wait for it.
+        """Write music that feels like a text, goes on from a MIDI file or varies it, and wait for it.
 
         An interrupt (Ctrl-C), the timeout, and an error in `on_event` cancel the job.
 
         Args:
             text: A story, a poem, a few words: 1..16000 characters. May be left out where there is `midi`.
             midi: A MIDI file to go on from: in its metre, and in its key and tempo where no others are asked for.
+            variation: Vary the MIDI file instead: the share of its bars that are written anew, 0.05..1.
             timeout: Seconds for all of it; left out: `Timeout.job`.
             on_event: Called with each event while it happens.
             options: See `MusicOptions`: seconds, seed, n, candidates, instruments, key, time_signature, tempo_bpm,
                 audio_format, emotion, stream, idempotency_key.
         """
-        submission = self._core.submit_compose(text, midi, timeout, options)
+        submission = self._core.submit_compose(text, midi, variation, timeout, options)
         return self._transport.run(self._core.write_music(submission, timeout), on_event)
 
     def submit_compose(
@@ -209,11 +211,12 @@ class Client(_Base[SyncTransport]):
         text: str = "",
         *,
         midi: Source | None = None,
+        variation: float | None = None,
         timeout: float | None = None,
         **options: Unpack[MusicOptions],
     ) -> JobHandle:
         """Hand in a text without waiting for its music (`JobHandle.composition`); arguments as for `compose`."""
-        job = self._transport.run(self._core.submit_compose(text, midi, timeout, options))
+        job = self._transport.run(self._core.submit_compose(text, midi, variation, timeout, options))
         return JobHandle(job, self._core, self._transport)
 
     def score(
@@ -379,12 +382,13 @@ class AsyncClient(_Base[AsyncTransport]):
         text: str = "",
         *,
         midi: Source | None = None,
+        variation: float | None = None,
         timeout: float | None = None,
         on_event: Callable[[JobEvent], object] | None = None,
         **options: Unpack[MusicOptions],
     ) -> Composition:
         """See `Client.compose`; `on_event` may be a coroutine function."""
-        submission = self._core.submit_compose(text, midi, timeout, options)
+        submission = self._core.submit_compose(text, midi, variation, timeout, options)
         return await self._transport.run(self._core.write_music(submission, timeout), on_event)
 
     async def submit_compose(
@@ -392,11 +396,12 @@ class AsyncClient(_Base[AsyncTransport]):
         text: str = "",
         *,
         midi: Source | None = None,
+        variation: float | None = None,
         timeout: float | None = None,
         **options: Unpack[MusicOptions],
     ) -> AsyncJobHandle:
         """See `Client.submit_compose`."""
-        job = await self._transport.run(self._core.submit_compose(text, midi, timeout, options))
+        job = await self._transport.run(self._core.submit_compose(text, midi, variation, timeout, options))
         return AsyncJobHandle(job, self._core, self._transport)
 
     async def score(

@@ -270,12 +270,12 @@ class Core:
     # Writing music.
 
     def submit_compose(
-        self, text: str, midi: Source | None, timeout: float | None, options: MusicOptions
+        self, text: str, midi: Source | None, variation: float | None, timeout: float | None, options: MusicOptions
     ) -> Operation[Job]:
-        """Send the beginning, where there is one, and hand in words to be composed."""
+        """Send the MIDI to start from, where there is one, and hand in what is to be composed."""
         budget = self.timeout.job if timeout is None else timeout
         deadline = self.deadline(budget)
-        request = mapping_pb2.ComposeRequest(text=text, options=music_options(options))
+        request = mapping_pb2.ComposeRequest(text=text, options=music_options(options), variation=variation)
         if midi is None and not text:
             raise InvalidArgument("text: a composition needs a text, a MIDI file, or both", field="text")
         if midi is not None:

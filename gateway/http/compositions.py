@@ -48,7 +48,7 @@ async def compose_music(
     prefer: PreferOf = None,
     idempotency_key: IdempotencyKeyOf = None,
 ) -> Response:
-    """Write music that feels like a text, or goes on from a MIDI file: as MIDI, as sound, as a picture of its notes.
+    """Write music that feels like a text, goes on from a MIDI file or varies it: MIDI, sound, a picture of the notes.
 
     Answers 202 with the job as soon as it is durable, or 200 with the finished job under `Prefer: wait=N`.
     """
@@ -92,4 +92,6 @@ async def _read(
 
 
 def _message(options: CompositionForm | CompositionRequest) -> mapping_pb2.ComposeRequest:
-    return mapping_pb2.ComposeRequest(text=unicode_text("text", options.text), options=music.music_options(options))
+    return mapping_pb2.ComposeRequest(
+        text=unicode_text("text", options.text), options=music.music_options(options), variation=options.variation
+    )

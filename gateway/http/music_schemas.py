@@ -61,7 +61,10 @@ class _Composition(MusicOptions):
     """A story, a poem, a few words. May be left out where there is a MIDI file to go on from."""
 
     seconds: float | None = ranged(limits.SECONDS)
-    """Length, seconds; 30 where it is left out."""
+    """Length, seconds; 30 where it is left out, of a variation the length of what it varies."""
+
+    variation: float | None = ranged(limits.VARIATION)
+    """Vary the MIDI file instead of going on from it: the share of its bars that are written anew."""
 
 
 class CompositionRequest(_Composition):
@@ -72,7 +75,7 @@ class CompositionRequest(_Composition):
     )
 
     midi_key: str | None = Field(default=None, max_length=512)
-    """Key of a MIDI file uploaded before (`POST /v1/blobs`), to go on from."""
+    """Key of a MIDI file uploaded before (`POST /v1/blobs`), to go on from or to vary."""
 
 
 class CompositionForm(_Composition):

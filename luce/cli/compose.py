@@ -16,6 +16,9 @@ from luce.errors import InvalidArgument, PayloadTooLarge
 MOST_BYTES: Final = 1024 * 1024
 """Of a file of words; far more than the server reads."""
 
+DEFAULT_VARIATION: Final = 0.75
+"""Share of the bars that `--vary` writes anew."""
+
 _LONGEST_NAME: Final = 255
 EXAMPLES: Final = """\
 examples:
@@ -23,6 +26,7 @@ examples:
   luce compose story.txt -o story.mid --audio story.ogg --seconds 60 --explain
   fortune | luce compose - -o fortune.mid
   luce compose --continue theme.mid -o theme-2.mid
+  luce compose --vary theme.mid --variation .5 --key "A minor" -o theme-sad.mid
 
 Without a running stack (`luce up`) one is started for this command and stopped after it.
 Ctrl-C cancels the job.
@@ -39,11 +43,19 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("text", metavar="TEXT", nargs="?", help="words, a file of them, or - for standard input")
-    parser.add_argument(
+    given = parser.add_mutually_exclusive_group()
+    given.add_argument(
         "--continue",
         dest="midi",
         metavar="PATH",
         help="go on from a MIDI file, in its metre, its key and its tempo unless told otherwise; TEXT may be omitted",
+    )
+    given.add_argument("--vary", metavar="PATH", help="vary a MIDI file, likewise; as long as it is, unless told")
+    parser.add_argument(
+        "--variation",
+        type=float,
+        metavar="SHARE",
+        help=f"with --vary: share of the bars that are written anew, .05..1 (default: {DEFAULT_VARIATION:g})",
     )
     parser.add_argument(
         "-o",
@@ -53,17 +65,21 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--audio", metavar="PATH", help="write the sound as well: wav, flac, ogg or mp3")
     parser.add_argument("--roll", metavar="PATH", help="write a picture of the notes as well (png)")
-    parser.add_argument("--seconds", type=float, help="length, 5..180 (default: 30)")
+    parser.add_argument("--seconds", type=float, help="length, 5..180 (default: 30; with --vary, its own)")
     music.add_music_arguments(parser)
     parser.set_defaults(run=run)
 
 
 async def run(arguments: argparse.Namespace) -> int:
     """Compose, write the files, and tell."""
-    if arguments.text is None and arguments.midi is None:
-        raise InvalidArgument("TEXT: give words, --continue a MIDI file, or both", field="TEXT")
-    if arguments.midi is not None:
-        require_file(arguments.midi, "continue")
+    source = arguments.midi or arguments.vary
+    if arguments.text is None and source is None:
+        raise InvalidArgument("TEXT: give words, --continue or --vary a MIDI file, or both", field="TEXT")
+    if source is not None:
+        require_file(source, "vary" if arguments.vary else "continue")
+    if arguments.variation is not None and not arguments.vary:
+        raise InvalidArgument("variation: --variation goes with --vary", field="variation")
+    variation = (DEFAULT_VARIATION if arguments.variation is None else arguments.variation) if arguments.vary else None
     text, stem = ("", "piece") if arguments.text is None else read_words(arguments.text)
     midi = music.within(arguments.output or f"{stem}.mid", f"{stem}.mid")
     music.check_notes("output", midi)
@@ -72,10 +88,12 @@ async def run(arguments: argparse.Namespace) -> int:
     options = music.music_options(arguments, arguments.audio)
 
     async def write(client: AsyncClient, show: Any) -> Composition:
-        return await client.compose(text, midi=arguments.midi, timeout=arguments.timeout, on_event=show, **options)
+        return await client.compose(
+            text, midi=source, variation=variation, timeout=arguments.timeout, on_event=show, **options
+        )
 
     targets = tuple(path for path in (midi, arguments.audio, arguments.roll) if path is not None)
-    return await music.run(arguments, music.Order(stem, arguments.text or arguments.midi, targets), write)
+    return await music.run(arguments, music.Order(stem, arguments.text or source, targets), write)
 
 
 def read_words(given: str) -> tuple[str, str]:

@@ -408,8 +408,13 @@ class ComposeRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     MIDI_FIELD_NUMBER: _builtins.int
+    VARIATION_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """A story, a poem, a few words: 1..16000 characters. May be left out where `midi` is given."""
+    variation: _builtins.float
+    """Vary `midi` instead of going on from it: the share of its bars that are written anew, 0.05..1; the others stay as
+    they are. As long as `midi` where no seconds are asked for, at most 180.
+    """
     @_builtins.property
     def options(self) -> Global___MusicOptions: ...
     @_builtins.property
@@ -424,12 +429,15 @@ class ComposeRequest(_message.Message):
         text: _builtins.str = ...,
         options: Global___MusicOptions | None = ...,
         midi: _media_pb2.BlobRef | None = ...,
+        variation: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["midi", b"midi", "options", b"options"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_variation", b"_variation", "midi", b"midi", "options", b"options", "variation", b"variation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["midi", b"midi", "options", b"options", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_variation", b"_variation", "midi", b"midi", "options", b"options", "text", b"text", "variation", b"variation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__variation: _TypeAlias = _typing.Literal["variation"]  # noqa: Y015
+    _WhichOneofArgType__variation: _TypeAlias = _typing.Literal["_variation", b"_variation"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__variation) -> _WhichOneofReturnType__variation | None: ...
 
 Global___ComposeRequest: _TypeAlias = ComposeRequest  # noqa: Y015
 

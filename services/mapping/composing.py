@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from luce.server.chain import Chain, Impression
 from luce.server.inference import InferenceClient
 from luce.server.jobs import JobContext
 from luce.server.music import limits
-from luce.server.music.composing.planning import Moment
+from luce.server.music.composing.planning import Moment, plan
+from luce.server.music.composing.varying import vary
 from luce.v1 import emotion_pb2, jobs_pb2, mapping_pb2
 from services.mapping.continuing import Beginning, begin
 from services.mapping.orders import MusicOrder, music_order, seed_of
-from services.mapping.pieces import Composer, Work
+from services.mapping.pieces import Composer, Planner, Work
 from services.mapping.reading import Reading, TextReader
 from services.mapping.settings import MappingSettings
 from services.mapping.wishing import chain_steps, obtained_step, wish_of
@@ -48,10 +50,13 @@ class Storyteller:
         """
         request = task.task.compose
         order = music_order(request.options)
+        limits.check_variation(request)
         patiently = context.patience(self._settings.outage_pause_s)
         await context.progress("read", 0.0)
         with context.stage("read"):
-            beginning = await self._begin(request.midi.key, context) if request.HasField("midi") else None
+            beginning = await self._begin(request, context) if request.HasField("midi") else None
+            if beginning is not None:
+                order = replace(order, seconds=beginning.seconds(order))
             if request.text or beginning is None:
                 limits.check_story(request.text)
                 reading = await patiently(lambda: self._read(request.text, order))
@@ -65,12 +70,13 @@ class Storyteller:
             thoughts = [self._chain.think(impression, seed_of(context.seed, index)) for index in range(order.count)]
         felt = impression.emotion
         moments = [Moment(share * order.seconds, one.valence, one.arousal) for share, one in course]
-        title = title_of(request.text) or "Continuation"
+        title = title_of(request.text) or ("Variation" if request.HasField("variation") else "Continuation")
         wishes = [wish_of(order, thought.controls, moments, embedding, beginning) for thought in thoughts]
         steps = chain_steps(thoughts[0], notes)
         for step in steps:
             await context.partial(chain=step)
-        pieces = await self._composer.compose([Work(wish, title) for wish in wishes], order, context)
+        works = [Work(wish, title, planner=planner_of(order, request.text, beginning)) for wish in wishes]
+        pieces = await self._composer.compose(works, order, context)
         steps.append(obtained_step(pieces))
         await context.partial(chain=steps[-1])
         emotion = emotion_pb2.Emotion(valence=felt.valence, arousal=felt.arousal, dominance=felt.dominance)
@@ -79,10 +85,22 @@ class Storyteller:
     async def _read(self, text: str, order: MusicOrder) -> Reading:
         return await self._reader.read(text, order.emotion, seconds=order.seconds)
 
-    async def _begin(self, key: str, context: JobContext) -> Beginning:
-        data = await context.objects.get(key, owner=context.owner, deadline=context.deadline)
+    async def _begin(self, request: mapping_pb2.ComposeRequest, context: JobContext) -> Beginning:
+        data = await context.objects.get(request.midi.key, owner=context.owner, deadline=context.deadline)
+        variation = request.variation if request.HasField("variation") else None
         patiently, timeout_s = context.patience(self._settings.outage_pause_s), self._settings.infer_timeout_s
-        return await patiently(lambda: begin(self._inference, data, timeout_s=timeout_s))
+        return await patiently(lambda: begin(self._inference, data, timeout_s=timeout_s, variation=variation))
+
+
+def planner_of(order: MusicOrder, text: str, beginning: Beginning | None) -> Planner:
+    """How pieces are planned: freely, or as variations of what is given.
+
+    A variation is as dense, high and bright as what it varies, unless words or the caller want another feeling.
+    """
+    if beginning is None or beginning.variation is None:
+        return plan
+    faithful = not text and order.emotion is None
+    return partial(vary, theme=beginning.given, share=beginning.variation, faithful=faithful)
 
 
 def title_of(text: str) -> str:

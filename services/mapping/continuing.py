@@ -1,4 +1,4 @@
-"""Music that a caller brings, to go on from."""
+"""Music that a caller brings, to go on from or to vary."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Final
 from luce.emotion import Emotion
 from luce.errors import InvalidArgument
 from luce.server.inference import InferenceClient
-from luce.server.music.composing.given import read_given
+from luce.server.music.composing.given import Given, read_given
 from luce.server.music.composing.score import METRES, Score
 from luce.server.music.key import PITCH_CLASSES
-from luce.server.music.limits import TEMPO_BPM
+from luce.server.music.limits import SECONDS
 from luce.server.music.midi import read_midi
 from services.mapping.judging import judge
 from services.mapping.orders import MusicOrder
@@ -23,21 +23,39 @@ BARS: Final = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beginning:
-    """The end of a given piece, which is the beginning of what is to come.
+    """A given piece, from which another begins.
 
     Attributes:
-        score: Its last bars, in C major or A minor.
-        key: Such as "F# minor".
-        time_signature: Such as "3/4".
-        bpm: Quarter notes a minute, within what may be asked for.
-        emotion: How the given piece feels.
+        given: The piece.
+        emotion: How it feels.
+        variation: Share of its bars that are to be written anew; None where the music goes on from its end.
     """
 
-    score: Score
-    key: str
-    time_signature: str
-    bpm: float
+    given: Given
     emotion: Emotion
+    variation: float | None = None
+
+    @property
+    def tail(self) -> Score | None:
+        """The last bars, where the music goes on from them."""
+        score = self.given.score
+        return score.between(max(0, score.bars - BARS), score.bars) if self.variation is None else None
+
+    @property
+    def key(self) -> str:
+        """Such as "F# minor"."""
+        return f"{PITCH_CLASSES[self.given.key.tonic]} {'minor' if self.given.key.minor else 'major'}"
+
+    @property
+    def time_signature(self) -> str:
+        """Such as "3/4"."""
+        return METRES[self.given.score.metre].name
+
+    def seconds(self, order: MusicOrder) -> float:
+        """How long the music is to be: a variation is as long as what it varies, within what may be asked for."""
+        low, high = SECONDS
+        own = min(max(self.given.seconds, low), high)
+        return own if self.variation is not None and order.open_length else order.seconds
 
     def asked(self, order: MusicOrder) -> MusicOrder:
         """The order with what the caller left to the given piece.
@@ -47,14 +65,16 @@ class Beginning:
         """
         if order.time_signature not in (None, self.time_signature):
             message = (
-                f"time_signature is {order.time_signature}, and the MIDI to go on from is in {self.time_signature}"
+                f"time_signature is {order.time_signature}, and the MIDI to begin from is in {self.time_signature}"
             )
             raise InvalidArgument(message, field="time_signature", limit=self.time_signature)
         return replace(order, key=order.key or self.key, time_signature=self.time_signature)
 
 
-async def begin(inference: InferenceClient, data: bytes, *, timeout_s: float, field: str = "midi") -> Beginning:
-    """Read a MIDI file to go on from.
+async def begin(
+    inference: InferenceClient, data: bytes, *, timeout_s: float, variation: float | None = None, field: str = "midi"
+) -> Beginning:
+    """Read a MIDI file to go on from or to vary.
 
     Raises:
         MalformedMedia, UnsupportedMediaType, PayloadTooLarge: From the file.
@@ -63,12 +83,4 @@ async def begin(inference: InferenceClient, data: bytes, *, timeout_s: float, fi
     given = await asyncio.to_thread(read_given, data, field)
     piece = await asyncio.to_thread(read_midi, data, field)
     felt = await judge(inference, piece.notes, piece.seconds, timeout_s=timeout_s)
-    mode = "minor" if given.key.minor else "major"
-    low, high = TEMPO_BPM
-    return Beginning(
-        score=given.score.between(max(0, given.score.bars - BARS), given.score.bars),
-        key=f"{PITCH_CLASSES[given.key.tonic]} {mode}",
-        time_signature=METRES[given.score.metre].name,
-        bpm=min(max(given.bpm, low), high),
-        emotion=felt.whole,
-    )
+    return Beginning(given, felt.whole, variation)

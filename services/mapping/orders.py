@@ -29,6 +29,7 @@ class MusicOrder:
         audio_format: One of `luce.server.sound.FORMATS`.
         emotion: How it should feel, instead of what is read or seen.
         stream: Whether sound is told while it is composed.
+        open_length: Whether the caller left the length open.
     """
 
     seconds: float
@@ -41,6 +42,7 @@ class MusicOrder:
     audio_format: str
     emotion: Emotion | None
     stream: bool
+    open_length: bool = False
 
 
 def music_order(options: mapping_pb2.MusicOptions) -> MusicOrder:
@@ -64,6 +66,7 @@ def music_order(options: mapping_pb2.MusicOptions) -> MusicOrder:
         audio_format=options.audio_format or limits.AUDIO_FORMATS[0],
         emotion=Emotion(asked.valence, asked.arousal, asked.dominance) if options.HasField("emotion") else None,
         stream=options.stream,
+        open_length=not options.HasField("seconds"),
     )
 
 

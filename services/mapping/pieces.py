@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from luce.server.music.composing import drafting
 from luce.server.music.composing.drafting import Draft
 from luce.server.music.composing.performance import heard, midi_bytes, perform
 from luce.server.music.composing.piano_roll import piano_roll
-from luce.server.music.composing.planning import Moment, Wish, plan
+from luce.server.music.composing.planning import Moment, Plan, Wish, plan
 from luce.server.music.composing.score import METRES, Score
 from luce.server.music.key import PITCH_CLASSES
 from luce.server.sound import FORMATS, SAMPLE_RATE, Sound, Sounder, encode, encode_wav, read_performance
@@ -38,6 +38,14 @@ BEGUN, WRITTEN, SOUNDED = 0.1, 0.75, 0.95
 T = TypeVar("T")
 
 
+class Planner(Protocol):
+    """Such as ``planning.plan``."""
+
+    def __call__(self, wish: Wish, *, seed: int) -> Plan:
+        """The same wish and seed give the same plan."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Work:
     """What pieces are written from.
@@ -47,12 +55,14 @@ class Work:
         title: In a few words.
         accents_s: Moments that are stressed, seconds.
         finish: Makes a video with this sound, where one is wanted.
+        planner: Decides everything but the notes, by the wish and a seed.
     """
 
     wish: Wish
     title: str
     accents_s: tuple[float, ...] = ()
     finish: Callable[[Sound], Awaitable[bytes]] | None = None
+    planner: Planner = plan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +123,7 @@ class Composer:
     async def _try(self, work: Work, order: MusicOrder, piece: int, index: int, seed: int, board: _Board) -> _Candidate:
         context = board.context
         patiently = context.patience(self._settings.outage_pause_s)
-        chosen = await self._run(plan, work.wish, seed)
+        chosen = await self._run(lambda: work.planner(work.wish, seed=seed))
         live = None
         if order.stream and index == 0:
             live = LiveSound(self._sounder.stream(), chosen.manner, seconds_of(work.wish))

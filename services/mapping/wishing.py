@@ -35,7 +35,7 @@ def wish_of(
         controls: Of the chain.
         moments: How the music feels through time.
         embedding: (384,) float32 of length 1, of what the music is about; None: the feeling alone.
-        beginning: What the music goes on from.
+        beginning: What the music goes on from or varies.
 
     Raises:
         InvalidArgument: What the caller fixed does not go with the beginning.
@@ -44,15 +44,17 @@ def wish_of(
         order = beginning.asked(order)
     metre = order.time_signature or (controls.metre if controls.metre in TIME_SIGNATURES else None)
     seconds = sum(moment.seconds for moment in moments)
+    bpm = beginning.given.bpm if beginning is not None else controls.tempo_bpm
     return Wish(
         moments=tuple(moments),
         embedding=embedding,
         key=order.key,
         mode=None if order.key else controls.mode,
         time_signature=metre,
-        tempo_bpm=order.tempo_bpm or _whole_bars(beginning.bpm if beginning else controls.tempo_bpm, metre, seconds),
+        tempo_bpm=order.tempo_bpm
+        or _whole_bars(bpm, metre, seconds),
         instruments=order.instruments or _instruments(controls),
-        given=beginning.score if beginning else None,
+        given=beginning.tail if beginning else None,
     )
 
 

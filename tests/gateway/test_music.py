@@ -62,6 +62,10 @@ async def test_music_goes_on_from_a_midi_file_sent_or_uploaded_before(doors: Doo
     blob = (await doors.http.post("/v1/blobs", files={"file": ("a.mid", midi)})).json()
     uploaded = await doors.http.post(COMPOSITIONS, json={"text": "a calm sea", "midi_key": blob["key"]})
     assert uploaded.status_code == 202
+    varied = await doors.http.post(COMPOSITIONS, json={"midi_key": blob["key"], "variation": 0.5})
+    assert varied.status_code == 202
+    form = await doors.http.post(COMPOSITIONS, files={"midi": ("a.mid", midi)}, data={"variation": "1"})
+    assert form.status_code == 202
     sound = await doors.http.post(COMPOSITIONS, files={"midi": ("a.wav", encode(happy_song(1.0), "wav"))})
     assert (sound.status_code, sound.json()["field"]) == (415, "midi")
     picture = (await doors.http.post("/v1/blobs", files={"file": ("a.png", PICTURE)})).json()
@@ -128,6 +132,10 @@ async def test_an_upload_is_scored_by_its_key_and_an_mp4_is_told_as_what_it_hold
         ({"text": "sea", "candidates": 0}, "candidates"),
         ({"text": "sea", "seconds": 180, "n": 4, "candidates": 8}, "n"),
         ({"text": "sea", "key": "H major"}, "key"),
+        ({"text": "sea", "variation": 0.5}, "variation"),
+        ({"midi_key": "a", "variation": 0}, "variation"),
+        ({"midi_key": "a", "variation": 1.5}, "variation"),
+        ({"midi_key": "a", "variation": 1, "n": 4, "candidates": 8}, "n"),
         ({"text": "sea", "time_signature": "5/4"}, "time_signature"),
         ({"text": "sea", "audio_format": "aiff"}, "audio_format"),
         ({"text": "sea", "emotion": "warm"}, "emotion"),

@@ -89,6 +89,9 @@ def test_music_goes_on_from_a_midi_file(client: luce.Client, server: SmallServer
     client.compose(midi=b"MThd a theme", key="D minor")
     task = server.tasks["job-0"].task.compose
     assert (task.text, task.midi.size, task.options.key) == ("", 12, "D minor")
+    assert not task.HasField("variation")
+    client.compose(midi=b"MThd a theme", variation=0.5)
+    assert server.tasks["job-1"].task.compose.variation == 0.5
     with pytest.raises(luce.InvalidArgument, match="a text, a MIDI file, or both"):
         client.compose()
 

@@ -17,6 +17,7 @@ SECONDS: Final = (5.0, 180.0)
 PIECES: Final = (1, 4)
 CANDIDATES: Final = (1, 8)
 TEMPO_BPM: Final = (40.0, 220.0)
+VARIATION: Final = (0.05, 1.0)
 TEXT_CHARACTERS: Final = (1, 16_000)
 MOST_INSTRUMENTS: Final = 8
 NAME_CHARACTERS: Final = 40
@@ -67,6 +68,15 @@ def check_options(options: mapping_pb2.MusicOptions) -> None:
     _check_one_of("audio_format", options.audio_format, AUDIO_FORMATS)
     if options.HasField("emotion"):
         check_emotion(options.emotion)
+
+
+def check_variation(request: mapping_pb2.ComposeRequest) -> None:
+    """Raises `InvalidArgument` where a variation is asked for of nothing, or of no share of it."""
+    if not request.HasField("variation"):
+        return
+    if not request.HasField("midi"):
+        raise InvalidArgument("variation needs the MIDI that is to be varied", field="variation", limit="with midi")
+    check_number("variation", request.variation, VARIATION)
 
 
 def check_number(field: str, value: float, allowed: tuple[float, float]) -> None:

@@ -40,6 +40,16 @@ def test_music_goes_on_from_a_file(run: Run, tmp_path: Path, server: SmallServer
     assert server.tasks["job-0"].task.compose.midi.filename == "theme.mid"
 
 
+def test_a_file_is_varied(run: Run, tmp_path: Path, server: SmallServer) -> None:
+    (tmp_path / "theme.mid").write_bytes(b"MThd")
+    done = run("compose", "--vary", "theme.mid", "-o", "more.mid")
+    assert done.returncode == 0, done.stderr
+    task = server.tasks["job-0"].task.compose
+    assert (task.midi.filename, task.variation) == ("theme.mid", 0.75)
+    run("compose", "--vary", "theme.mid", "--variation", ".25")
+    assert server.tasks["job-1"].task.compose.variation == 0.25
+
+
 def test_the_chain_is_explained(run: Run) -> None:
     done = run("compose", "a sea", "--explain")
     assert "read:\n  Snow lies on a harbour.\n  emotion        calm, lonely (valence -0.25)" in done.stdout
@@ -92,6 +102,8 @@ def test_several_pieces_are_numbered_and_told_as_json(run: Run, tmp_path: Path) 
         (["compose", "fail"], "key is no key"),
         (["compose"], "give words"),
         (["compose", "--continue", "missing.mid"], "continue: there is no file"),
+        (["compose", "--vary", "missing.mid"], "vary: there is no file"),
+        (["compose", "a sea", "--variation", ".5"], "goes with --vary"),
     ],
 )
 def test_bad_input_is_told_and_has_its_exit_code(run: Run, tmp_path: Path, arguments: list[str], words: str) -> None:

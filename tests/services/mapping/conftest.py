@@ -42,11 +42,13 @@ class Hall:
         request = mapping_pb2.ComposeRequest(text=text, options=told)
         return (await self.jobs.submit(jobs_pb2.Task(compose=request), owner=OWNER))[0]
 
-    async def go_on(self, midi: bytes, text: str = "", **options: object) -> jobs_pb2.Job:
-        """A compose job that goes on from a MIDI file, to its end."""
+    async def go_on(
+        self, midi: bytes, text: str = "", *, variation: float | None = None, **options: object
+    ) -> jobs_pb2.Job:
+        """A compose job that goes on from a MIDI file or varies it, to its end."""
         blob = await self.objects.put(midi, media_type="audio/midi", filename="m.mid", owner=OWNER, max_bytes=1 << 26)
         told = mapping_pb2.MusicOptions(**{"seed": 7, "seconds": 8.0, "candidates": 1, **options})  # type: ignore[arg-type]
-        request = mapping_pb2.ComposeRequest(text=text, midi=blob, options=told)
+        request = mapping_pb2.ComposeRequest(text=text, midi=blob, options=told, variation=variation)
         job, _ = await self.jobs.submit(jobs_pb2.Task(compose=request), owner=OWNER)
         return await self.jobs.wait(job.id, OWNER, WAIT_S)
 

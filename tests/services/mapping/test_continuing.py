@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from luce.server.music.composing.given import read_given
+from luce.server.music.composing.varying import likeness
 from luce.v1 import jobs_pb2
 from tests.fixtures.midi import midi_song
 from tests.services.mapping.conftest import Hall, pieces_of
@@ -28,6 +30,20 @@ async def test_words_and_options_turn_it_where_they_want(hall: Hall) -> None:
     (piece,) = pieces_of(job)
     assert (piece.key, piece.tempo_bpm) == ("E minor", 120)
     assert job.result.compose.chain[0].stage == "read"
+
+
+async def test_a_variation_is_as_long_as_its_theme_and_keeps_the_bars_that_are_not_written_anew(hall: Hall) -> None:
+    job = await hall.go_on(WALTZ, seconds=None, variation=0.5)
+    (piece,) = pieces_of(job)
+    assert (piece.key, piece.time_signature, piece.tempo_bpm) == ("D minor", "3/4", pytest.approx(96, abs=0.01))
+    given, varied = read_given(WALTZ), read_given(await hall.get(piece.midi))
+    assert piece.duration_s == pytest.approx(given.seconds, abs=0.01)
+    assert varied.score.bars == given.score.bars
+    assert 0.4 < likeness(given.score, varied.score) < 0.99
+    (again,) = pieces_of(await hall.go_on(WALTZ, seconds=None, variation=0.5))
+    assert await hall.get(again.midi) == await hall.get(piece.midi)
+    (major,) = pieces_of(await hall.go_on(WALTZ, variation=1.0, key="D major", stream=True))
+    assert (major.key, major.duration_s) == ("D major", 8)
 
 
 @pytest.mark.parametrize(

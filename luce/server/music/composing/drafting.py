@@ -55,6 +55,7 @@ class Draft:
         self._index = 0
         self._prefix: list[int] = []
         self._heard: list[int] = []
+        self._take_over()
 
     @property
     def done(self) -> bool:
@@ -93,7 +94,17 @@ class Draft:
         """The piece with the section whose tokens these are, all of them."""
         self.score = self.score.followed_by(self._section([int(token) for token in tokens.ravel()]))
         self._index += 1
+        self._take_over()
         return self.score
+
+    def _take_over(self) -> None:
+        """Add the bars of a variation that are kept as they are."""
+        while not self.done:
+            section = self.plan.sections[self._index]
+            if section.written or section.stands is None:
+                return
+            self.score = self.score.followed_by(section.stands)
+            self._index += 1
 
     def _section(self, tokens: list[int]) -> Score:
         bars = self.plan.sections[self._index].bars
@@ -103,6 +114,10 @@ class Draft:
     def _begin(self, section: Section) -> list[int]:
         """The metre, the bars before the section, and the token of its first bar."""
         before = self.score if self.score.bars else self.plan.given
+        if section.stands is not None:
+            # What is varied comes last, where the composer would go on from it.
+            heard = self.score.between(max(0, self.score.bars - TAIL + section.bars), self.score.bars)
+            before = heard.followed_by(section.stands)
         first = [bar_token(section.bars)]
         if before is None or not before.bars:
             return [*encode(Score.sorted(self.plan.metre, 0, onset=[], length=[], pitch=[], role=[])), *first]

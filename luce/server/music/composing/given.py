@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from luce.errors import MalformedMedia
 from luce.server.music.composing.controls import Controls, measure
 from luce.server.music.composing.reading import Key, gather, key_of, stretches
-from luce.server.music.composing.score import Score
+from luce.server.music.composing.score import METRES, Score
+from luce.server.music.limits import TEMPO_BPM
 from luce.server.music.midi import parse_midi, read_midi
 
 
@@ -16,9 +17,9 @@ class Given:
     """A caller's piece.
 
     Attributes:
-        score: its longest stretch of one metre, in C major or A minor.
+        score: its longest stretch of one metre, from the first bar that sounds to the last, in C major or A minor.
         key: the key it has.
-        bpm: quarter notes a minute.
+        bpm: quarter notes a minute, within ``limits.TEMPO_BPM``.
         controls: as measured.
     """
 
@@ -26,6 +27,11 @@ class Given:
     key: Key
     bpm: float
     controls: Controls
+
+    @property
+    def seconds(self) -> float:
+        """Length of the score."""
+        return self.score.bars * METRES[self.score.metre].quarters * 60 / self.bpm
 
 
 def read_given(data: bytes, field: str = "midi") -> Given:
@@ -42,5 +48,8 @@ def read_given(data: bytes, field: str = "midi") -> Given:
         raise MalformedMedia(message, field=field, limit="4/4, 3/4, 6/8")
     longest = max(found, key=lambda stretch: stretch.score.bars)
     key = key_of(longest.score)
-    score = longest.score.transposed(key.shift)
-    return Given(score, key, longest.bpm, measure(score, key, longest.bpm))
+    size = METRES[longest.score.metre].positions
+    first, last = int(longest.score.onset.min()) // size, int(longest.score.onset.max()) // size + 1
+    score = longest.score.between(first, last).transposed(key.shift)
+    bpm = min(max(longest.bpm, TEMPO_BPM[0]), TEMPO_BPM[1])
+    return Given(score, key, bpm, measure(score, key, bpm))

@@ -98,12 +98,16 @@ class Section:
         valence: what the network is asked for, within what it knows.
         arousal: likewise.
         controls: everything else.
+        stands: of a variation, the bars that it varies here.
+        written: whether it is composed; else what stands here is taken as it is.
     """
 
     bars: int
     valence: float
     arousal: float
     controls: Controls
+    stands: Score | None = None
+    written: bool = True
 
 
 @dataclass(frozen=True)
@@ -206,7 +210,7 @@ def plan(wish: Wish, seed: int) -> Plan:
     Raises:
         InvalidArgument: naming the field and its limit.
     """
-    _check(wish)
+    check(wish)
     random = np.random.default_rng(np.random.SeedSequence([seed & (2**64 - 1), 0]))
     key = parse_key(wish.key) if wish.key else None
     fixed = key.minor if key else MODES.index(wish.mode) == 1 if wish.mode else None
@@ -215,7 +219,7 @@ def plan(wish: Wish, seed: int) -> Plan:
     style = STYLES.index(wish.style) if wish.style else None
     tempo = float(np.log2(wish.tempo_bpm / 110)) if wish.tempo_bpm else None
     table = corpus()
-    whole = _mean(wish.moments)
+    whole = mean_emotion(wish.moments)
     minor = chance >= _major_chance(whole[0]) if fixed is None else fixed
     base = table.draw(table.reachable(*whole), random, minor=minor, tempo=tempo, metre=metre, style=style)
     metre = int(table.metre[base]) if metre is None else metre
@@ -229,7 +233,7 @@ def plan(wish: Wish, seed: int) -> Plan:
             # The same chance for all of them: the mode changes where the feeling does, and nowhere else.
             minor = chance >= _major_chance(moment.valence) if fixed is None else fixed
             row = table.draw(asked, random, minor=minor, tempo=float(np.log2(bpm / 110)), metre=metre, style=style)
-        controls = _controls(table, row, wish, bpm=bpm, minor=minor, denser=_DENSER * (moment.arousal - asked[1]))
+        controls = controls_of(table, row, wish, bpm=bpm, minor=minor, denser=_DENSER * (moment.arousal - asked[1]))
         sections.extend(Section(part, *asked, controls) for part in _parts(count, controls, metre))
     sections = _ends(sections, opens=wish.given is None)
     is_minor = (sections[0].controls.mode or 0) < 0
@@ -240,7 +244,8 @@ def plan(wish: Wish, seed: int) -> Plan:
     return Plan(metre, manner, tuple(sections), wish.embedding, wish.given)
 
 
-def _check(wish: Wish) -> None:
+def check(wish: Wish) -> None:
+    """Raises `InvalidArgument`, naming the field and its limit, where a wish cannot be."""
     seconds = sum(moment.seconds for moment in wish.moments)
     check_number("seconds", seconds, SECONDS_RANGE)
     if wish.tempo_bpm is not None:
@@ -267,7 +272,8 @@ def _fixed_metre(wish: Wish) -> int | None:
     return TIME_SIGNATURES.index(wish.time_signature)
 
 
-def _mean(moments: Sequence[Moment]) -> tuple[float, float]:
+def mean_emotion(moments: Sequence[Moment]) -> tuple[float, float]:
+    """Valence and arousal of all moments together."""
     weights = [moment.seconds for moment in moments]
     return (
         float(np.average([moment.valence for moment in moments], weights=weights)),
@@ -308,7 +314,8 @@ def _major_chance(valence: float) -> float:
     return 1 / (1 + math.exp(-valence / _MODE_WIDTH))
 
 
-def _controls(table: Corpus, row: int, wish: Wish, *, bpm: float, minor: bool, denser: float) -> Controls:
+def controls_of(table: Corpus, row: int, wish: Wish, *, bpm: float, minor: bool, denser: float = 0.0) -> Controls:
+    """The controls of an excerpt, at another tempo and in another mode, and by so much denser (log2)."""
     values = dict(zip(MEASURED, (float(value) for value in table.controls[row]), strict=True))
     values["tempo"] = float(np.log2(bpm / 110))
     values["density"] = float(np.clip(values["density"] + denser, *_DENSITY))
