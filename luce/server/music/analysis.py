@@ -92,10 +92,12 @@ class Analyzer:
         self._keep(self._short.finish(), self._long.finish())
         powers, loud = self._loudness.powers(), self._loudness.loudness()
         envelope = onsets.onset_envelope(np.concatenate(self._levels))
+        self._levels.clear()
         onset_times, onset_heights = onsets.pick_onsets(envelope)
         # The descriptors hold the signal's own tempo, which their model was trained on.
         beat = tempo.estimate_tempo(envelope)
         peaks = pitch.Peaks.joined(self._peaks)
+        self._peaks.clear()
         deviation, agreement = pitch.tuning(peaks)
         salience = pitch.semitone_salience(peaks, deviation)
         chroma, lowest = pitch.chroma(salience), pitch.lowest_notes(salience)

@@ -69,6 +69,8 @@ def log_mel_window(samples: npt.NDArray[Any]) -> FloatArray:
     spectrum = scipy.fft.rfft(frames * window, axis=1)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
     decibels = 10 * np.log10(np.maximum(power @ filters, 10 ** (FLOOR_DB / 10)))
+    # The logarithm of the floor itself is a last bit below it on some processors.
+    decibels = np.maximum(decibels, FLOOR_DB)
     result: FloatArray = decibels.astype(np.float32, copy=False)
     return result
 

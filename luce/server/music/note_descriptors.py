@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ import numpy.typing as npt
 from luce.server.music.key import correlations
 from luce.server.music.notes import Notes
 from luce.server.music.spectra import FloatArray
+
+_Number = TypeVar("_Number", bound=np.generic)
 
 #: Frames a second of the piano roll.
 ROLL_RATE = 20.0
@@ -26,6 +29,8 @@ CONTEXT_SECONDS = 15.0
 #: Onsets within this of each other are one event (a chord).
 _CHORD_SECONDS = 0.04
 _LONGEST_GAP = 4.0
+#: Frames that are worked on at a time, a minute: what is kept of a frame is a few numbers, not the whole of its roll.
+_BLOCK_FRAMES = 1200
 
 #: (name, unit and meaning), in the order of the vector.
 NOTE_DESCRIPTORS: tuple[tuple[str, str], ...] = (
@@ -132,10 +137,10 @@ class _Roll:
         first = np.clip((notes.onset_s * ROLL_RATE).astype(np.int64), 0, frames - 1)
         last = np.clip(np.ceil(notes.offset_s * ROLL_RATE).astype(np.int64), first + 1, frames)
         pitch = np.clip(notes.pitch.astype(np.int64) - _LOWEST, 0, _PITCHES - 1)
-        edges = np.zeros((frames + 1, _PITCHES), np.int32)
+        edges = np.zeros((frames + 1, _PITCHES), np.int16)
         np.add.at(edges, (first, pitch), 1)
         np.add.at(edges, (last, pitch), -1)
-        self.sounding = np.cumsum(edges, axis=0)[:-1] > 0
+        self.sounding = np.cumsum(edges, axis=0, out=edges)[:-1] > 0
         self.frames = frames
         # Events: the first of the onsets that lie closer together than a chord's.
         onsets = notes.onset_s.astype(np.float64)
@@ -153,6 +158,11 @@ class _Roll:
         result: npt.NDArray[np.float64] = total[high] - total[low]
         return result
 
+    def by_frame(self, tell: Callable[[npt.NDArray[np.bool_]], npt.NDArray[_Number]]) -> npt.NDArray[_Number]:
+        """What ``tell`` says of each frame by what sounds in it (B, 88), block by block: (T, ...)."""
+        starts = range(0, self.frames, _BLOCK_FRAMES)
+        return np.concatenate([tell(self.sounding[first : first + _BLOCK_FRAMES]) for first in starts])
+
     def events_in(self, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """Number of events in each stretch."""
         return np.searchsorted(self.events, high) - np.searchsorted(self.events, low)
@@ -164,7 +174,7 @@ _Found = dict[str, npt.NDArray[np.float64]]
 def _harmony(roll: _Roll, near: _Spans, far: _Spans) -> _Found:
     octaves = np.zeros((_PITCHES, 12), np.float32)
     octaves[np.arange(_PITCHES), (np.arange(_PITCHES) + _LOWEST) % 12] = 1
-    classes = np.minimum(roll.sounding.astype(np.float32) @ octaves, 2)
+    classes = roll.by_frame(lambda sounding: np.minimum(sounding.astype(np.float32) @ octaves, 2))
     # Each frame has the same say, to a power of a half, as in the key estimate.
     fair = classes / np.sqrt(np.maximum(classes.sum(axis=1, keepdims=True), 1))
     chroma, wide = roll.sums(fair, near), roll.sums(fair, far)
@@ -173,8 +183,8 @@ def _harmony(roll: _Roll, near: _Spans, far: _Spans) -> _Found:
     running = np.concatenate([np.zeros((1, 12)), np.cumsum(fair, axis=0, dtype=np.float64)])
     frames = np.arange(roll.frames)
     local = running[np.minimum(frames + third, roll.frames)] - running[np.maximum(frames - third, 0)]
-    local_keys = correlations(local)
-    score = _mode(local_keys)
+    blocks = range(0, roll.frames, _BLOCK_FRAMES)
+    score = np.concatenate([_mode(correlations(local[first : first + _BLOCK_FRAMES])) for first in blocks])
     present = np.minimum(classes, 1)
     intervals = np.stack([(present * np.roll(present, -step, axis=1)).sum(axis=1) for step in range(1, 7)], axis=1)
     intervals[:, 5] /= 2
@@ -285,11 +295,11 @@ def _register(roll: _Roll, near: _Spans) -> _Found:
     sounding = roll.sounding
     pitch = (np.arange(_PITCHES) + _LOWEST - 60) / 12
     heard = np.asarray(sounding.any(axis=1))
-    held = sounding.astype(np.float64)
-    counts = roll.sums(held.sum(axis=1), near)
+    counts = roll.sums(sounding.sum(axis=1), near)
     frames = np.maximum(roll.sums(heard, near), 1)
-    mean = roll.sums(held @ pitch, near) / np.maximum(counts, 1)
-    square = roll.sums(held @ np.square(pitch), near) / np.maximum(counts, 1)
+    powers = np.stack([pitch, np.square(pitch)], axis=1)
+    totals = roll.sums(roll.by_frame(lambda block: block.astype(np.float64) @ powers), near)
+    mean, square = totals.T / np.maximum(counts, 1)
     lowest = np.where(heard, pitch[sounding.argmax(axis=1)], 0)
     highest = np.where(heard, pitch[_PITCHES - 1 - sounding[:, ::-1].argmax(axis=1)], 0)
     return {
@@ -299,5 +309,5 @@ def _register(roll: _Roll, near: _Spans) -> _Found:
         "register_spread": np.sqrt(np.maximum(square - np.square(mean), 0)),
         "bass": roll.sums(lowest, near) / frames,
         "top": roll.sums(highest, near) / frames,
-        "low_share": roll.sums(held[:, : 48 - _LOWEST].sum(axis=1), near) / np.maximum(counts, 1),
+        "low_share": roll.sums(sounding[:, : 48 - _LOWEST].sum(axis=1), near) / np.maximum(counts, 1),
     }

@@ -17,6 +17,8 @@ _BANDS, _LOW_HZ, _HIGH_HZ = 40, 40.0, 10000.0
 _RELATIVE_FLOOR_DB, _ABSOLUTE_FLOOR_DB = -55.0, -85.0
 #: A rise is measured over two frames (46 ms), for the window smears an attack over four.
 _LAG = 2
+#: Frames that are worked on at a time, about a minute.
+_BLOCK_FRAMES = 2560
 #: The largest rise that one band may contribute, in dB.
 _LARGEST_RISE_DB = 20.0
 #: An onset stands this much above the median of its surroundings, in dB of mean rise.
@@ -41,14 +43,15 @@ def onset_envelope(levels: FloatArray) -> FloatArray:
     Spectral flux on a log scale with a maximum filter over neighbouring bands, which keeps vibrato from passing for
     onsets (Böck & Widmer 2013, "Maximum filter vibrato suppression for onset detection").
     """
-    floor = max(float(levels.max()) + _RELATIVE_FLOOR_DB, _ABSOLUTE_FLOOR_DB)
-    heard = np.maximum(levels, floor)
-    before = scipy.ndimage.maximum_filter1d(heard, 3, axis=1)
-    rise = np.zeros_like(heard)
-    rise[_LAG:] = np.clip(heard[_LAG:] - before[:-_LAG], 0, _LARGEST_RISE_DB)
+    floor = np.float32(max(float(levels.max()) + _RELATIVE_FLOOR_DB, _ABSOLUTE_FLOOR_DB))
     # What sounds in the very first frames began there.
-    rise[:_LAG] = np.clip(heard[:_LAG] - floor, 0, _LARGEST_RISE_DB)
-    result: FloatArray = rise.mean(axis=1)
+    before, rises = np.full((_LAG, levels.shape[1]), floor), []
+    for first in range(0, len(levels), _BLOCK_FRAMES):
+        heard = np.maximum(levels[first : first + _BLOCK_FRAMES], floor)
+        before = np.concatenate([before, scipy.ndimage.maximum_filter1d(heard, 3, axis=1)])
+        rises.append(np.clip(heard - before[: len(heard)], 0, _LARGEST_RISE_DB).mean(axis=1))
+        before = before[len(heard) :]
+    result: FloatArray = np.concatenate(rises)
     return result
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -16,6 +16,8 @@ PEAK_HOP = 2048
 PEAK_FRAMES_PER_SECOND = SAMPLE_RATE / PEAK_HOP
 #: Strongest peaks kept in a frame.
 PEAK_COUNT = 24
+#: Frames that are worked on at a time, one and a half minutes, so that a long recording needs no more room than a short.
+_BLOCK_FRAMES = 1024
 
 #: The semitones of :func:`semitone_salience`: MIDI notes 33 (A1, 55 Hz) to 95 (B6, 1976 Hz).
 LOWEST_NOTE = 33
@@ -55,6 +57,12 @@ class Peaks:
         amplitude[amplitude < _RELATIVE_FLOOR * amplitude.max(initial=0.0)] = 0
         frequency[amplitude == 0] = 0
         return cls(frequency, amplitude, share)
+
+    def blocks(self) -> Iterator[Peaks]:
+        """Stretches of at most :data:`_BLOCK_FRAMES` frames, at least one."""
+        for first in range(0, max(len(self.frequency), 1), _BLOCK_FRAMES):
+            part = slice(first, first + _BLOCK_FRAMES)
+            yield Peaks(self.frequency[part], self.amplitude[part], self.tonal_share[part])
 
 
 def spectral_peaks(samples: FloatArray) -> Peaks:
@@ -116,6 +124,10 @@ def semitone_salience(peaks: Peaks, deviation: float) -> FloatArray:
     Amplitudes are compressed by a square root, peaks between two semitones count less, and a share of each note is
     subtracted from where its harmonics 2 to 6 fall: otherwise the fifth harmonic would make all music sound major.
     """
+    return np.concatenate([_block_salience(part, deviation) for part in peaks.blocks()])
+
+
+def _block_salience(peaks: Peaks, deviation: float) -> FloatArray:
     heard = (peaks.frequency > 0) & (peaks.amplitude > 0)
     notes = np.where(heard, 69 + 12 * np.log2(np.maximum(peaks.frequency, 1) / 440) - deviation, -1)
     nearest = np.rint(notes).astype(np.int64)
@@ -162,6 +174,10 @@ def roughness(peaks: Peaks, count: int = 12) -> FloatArray:
     and scale"), over all pairs of the strongest ``count`` peaks, weighted by the smaller amplitude and divided by
     the sum of amplitudes, so that it does not depend on the level.
     """
+    return np.concatenate([_block_roughness(part, count) for part in peaks.blocks()])
+
+
+def _block_roughness(peaks: Peaks, count: int) -> FloatArray:
     order = np.argsort(-peaks.amplitude, axis=1)[:, :count]
     frequency = np.take_along_axis(peaks.frequency, order, axis=1)
     amplitude = np.take_along_axis(peaks.amplitude, order, axis=1)
