@@ -106,6 +106,8 @@ class Scorer:
     ) -> Work:
         patiently = context.patience(self._settings.outage_pause_s)
         idea = await patiently(lambda: self._viewer.imagine(view, seed))
+        for name, version in idea.models:
+            context.used_model(name, version)
         if video is None:
             felt = view.glances[0].impression.emotion
             moments = [Moment(order.seconds, felt.valence, felt.arousal)]

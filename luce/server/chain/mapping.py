@@ -24,10 +24,12 @@ class MusicIdea:
     Attributes:
         rationale: float32 (d,), the reasoning's embedding as predicted from the picture alone.
         embedding: float32 (d,), of length 1, in the space of text_encoder and audio_encoder: the music.
+        models: name and version of each model that imagined.
     """
 
     rationale: NDArray[np.float32]
     embedding: NDArray[np.float32]
+    models: tuple[tuple[str, str], ...]
 
 
 class MusicMapper:
@@ -81,9 +83,11 @@ class MusicMapper:
         if scheduler is not None:
             inputs["scheduler"] = np.array([[scheduler]], dtype=np.object_)
         embedding: NDArray[np.float32] | None = None
+        version = ""
         async for answer in self._inference.stream(EMBED_DIFFUSION, inputs, deadline=until.remaining()):
             if "embedding" in answer.outputs:
                 embedding = answer.outputs["embedding"][0].astype(np.float32)
+                version = answer.version
         if embedding is None:
             raise Internal(f"{EMBED_DIFFUSION} ended without an embedding")
-        return MusicIdea(rationale[0], embedding)
+        return MusicIdea(rationale[0], embedding, ((LATENT_MAPPER, found.version), (EMBED_DIFFUSION, version)))

@@ -31,7 +31,8 @@ async def test_a_picture_becomes_music_with_the_chain_from_what_was_seen(hall: H
     assert [step.stage for step in job.result.score.chain] == ["seen", "music", "composed", "obtained"]
     assert not job.result.score.shots
     assert not piece.HasField("video")
-    assert {"image_encoder", "image_emotion", "midi_composer", "note_emotion"} <= set(job.models)
+    seen = {"image_encoder", "image_emotion", "latent_mapper", "embed_diffusion", "midi_composer", "note_emotion"}
+    assert seen <= set(job.models)
 
 
 async def test_one_picture_has_several_musics_and_each_seed_its_own(hall: Hall) -> None:
