@@ -7,7 +7,8 @@ import pytest
 
 from luce.emotion import Emotion
 from luce.server.chain import Chain, Impression, lexicon
-from training.evaluate.score_music import compare, names_of, paired
+from training.evaluate.score_music import CAPTION, PICTURE, compare, fitted, paired, table
+from training.evaluate.score_pieces import Piece, names_of
 
 
 def points(seed: int, count: int = 60) -> np.ndarray:
@@ -35,6 +36,28 @@ def test_the_nearer_music_wins_the_paired_test_and_a_tie_wins_nothing() -> None:
     assert p < 1e-6
     assert paired(rated, far, near)[1] > 0.99
     assert paired(rated, near, near) == (0.0, 1.0)
+
+
+def test_a_way_is_compared_with_the_picture_and_with_music_dealt_to_others() -> None:
+    rated = points(1)
+    ways = {
+        PICTURE: [Piece(point, 0.9 * point, np.zeros(37)) for point in rated],
+        CAPTION: [Piece(point, 0.2 * point, np.zeros(37)) for point in rated],
+    }
+    rows, gains = table(rated, ways, lambda pieces: np.stack([piece.felt for piece in pieces]))
+    assert [row.name for row in rows][:2] == [PICTURE, CAPTION]
+    assert rows[0].match > rows[1].match > rows[2].match
+    assert [(gain.over, gain.mean > 0.05, gain.p < 1e-6) for gain in gains] == [(CAPTION, True, True)]
+    assert ways[PICTURE][0].distance == pytest.approx(0.1 * np.hypot(*rated[0]))
+
+
+def test_captions_are_fitted_to_ratings_by_a_line_and_stay_in_range() -> None:
+    read = points(1)
+    rated = 0.1 + read @ np.array([[2.0, 0.0], [0.0, -1.0]])
+    others = points(2)
+    np.testing.assert_allclose(
+        fitted(read, rated, others), np.clip(0.1 + others * np.array([2.0, -1.0]), -1, 1), atol=1e-9
+    )
 
 
 def test_the_composer_has_almost_every_instrument_of_the_chain() -> None:
