@@ -121,14 +121,16 @@ class Deliberation:
     # First thoughts.
 
     async def _first_thoughts(self) -> list[Draft]:
-        """All five at once, but colour, which waits for the hour and the weather of the scene."""
+        """All five at once, but colour, which goes by what the others decided."""
         question = self._question
         named = [dict(question.named) for _ in range(question.count)]
 
         async def colours() -> list[Draft]:
-            scenes = await scene
-            given = [{kind: choice.name for kind, choice in one.items()} | dict(question.named) for one in scenes]
-            return await self._think(_AGENTS[Role.COLOUR], given)
+            decided: list[dict[str, str]] = [{} for _ in range(question.count)]
+            for task in (scene, *others):
+                for names, choices in zip(decided, await task, strict=True):
+                    names.update({kind: choice.name for kind, choice in choices.items()})
+            return await self._think(_AGENTS[Role.COLOUR], [{**names, **question.named} for names in decided])
 
         async with asyncio.TaskGroup() as group:
             scene = group.create_task(self._think(_AGENTS[Role.SCENE], named))

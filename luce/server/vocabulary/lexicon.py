@@ -26,6 +26,7 @@ class Wording:
         stands_for: Of a subject: what it stands for; "" for other kinds.
         brightness: What it adds to the mean luma of a picture, on the scale 0..1.
         warmth: What it adds to the mean of red minus blue, on the scale -1..1.
+        seen: What it adds to the valence and arousal that `image_emotion` sees in a painted picture.
         default: Whether it is said where no agent decides.
     """
 
@@ -36,6 +37,7 @@ class Wording:
     stands_for: str = ""
     brightness: float = 0.0
     warmth: float = 0.0
+    seen: tuple[float, float] = (0.0, 0.0)
     default: bool = False
 
 
@@ -62,11 +64,13 @@ class Lexicon:
         table: Wordings by kind and name, in the order of the vocabulary.
         contradictions: Pairs of entries.
         unsafe: Patterns of unsafe words by category.
+        seen: Valence and arousal that `image_emotion` sees in a picture before any entry adds its own.
     """
 
     table: Mapping[str, Mapping[str, Wording]]
     contradictions: tuple[Contradiction, ...]
     unsafe: Mapping[str, re.Pattern[str]]
+    seen: tuple[float, float]
 
     def wording(self, kind: str, name: str) -> Wording:
         """What is said of one entry. Raises ValueError naming the known names."""
@@ -92,6 +96,7 @@ def lexicon() -> Lexicon:
     Raises ValueError when a file breaks its own rules (an entry without words, an unknown name or field).
     """
     raw = _read("lexicon.toml")
+    base = _seen(raw.pop("seen", None), "lexicon.toml")
     table: dict[str, Mapping[str, Wording]] = {}
     for kind in KINDS:
         entries, given = vocabulary().entries(kind), raw.pop(kind, {})
@@ -107,7 +112,7 @@ def lexicon() -> Lexicon:
         category: re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\b")
         for category, words in _read("unsafe.toml").items()
     }
-    return Lexicon(MappingProxyType(table), pairs, MappingProxyType(unsafe))
+    return Lexicon(MappingProxyType(table), pairs, MappingProxyType(unsafe), base)
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -128,6 +133,8 @@ def _wording(entry: Entry, fields: Mapping[str, Any]) -> Wording:
                 if not isinstance(value, float) or abs(value) > 1:
                     raise ValueError(f"{where}: {name} must be a number in [-1, 1]")
                 values[name] = value
+            case "seen":
+                values[name] = _seen(value, where)
             case "stands_for" | "default":
                 values[name] = value
             case _:
@@ -135,6 +142,13 @@ def _wording(entry: Entry, fields: Mapping[str, Any]) -> Wording:
     if "words" not in values:
         raise ValueError(f"{where}: no words")
     return Wording(entry, **values)
+
+
+def _seen(value: Any, where: str) -> tuple[float, float]:
+    match value:
+        case [float(valence), float(arousal)] if max(abs(valence), abs(arousal)) <= 1:
+            return valence, arousal
+    raise ValueError(f"{where}: seen must be two numbers in [-1, 1]")
 
 
 def _contradiction(fields: Mapping[str, Any]) -> Contradiction:

@@ -40,6 +40,12 @@ class Brief:
     silent: bool = False
 
     @property
+    def felt(self) -> tuple[float, float]:
+        """Valence and arousal as they were heard, before they were stretched."""
+        (valence, arousal), gain = EXPRESSION_CENTRE, EXPRESSION_GAIN
+        return valence + self.valence / gain, arousal + self.arousal / gain
+
+    @property
     def tonal_valence(self) -> float:
         """Valence moved a little towards bright in major and dark in minor, -1..1."""
         shift = {"major": _MODE_SHARE, "minor": -_MODE_SHARE, None: 0.0}[self.mode]

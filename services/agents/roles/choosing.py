@@ -5,10 +5,23 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from luce.server.vocabulary import Entry, lexicon, vocabulary
 from services.agents.roles.agent import Task
+from services.agents.roles.brief import Brief
 from services.agents.roles.choice import Choice
+
+# How far a kind may lie from the music's emotion: beyond it, it tells another feeling. A place may feel otherwise than
+# what happens there; weather and light less so; the adjective of mood not at all. In valence, and in arousal.
+FARTHEST: Final[Mapping[str, tuple[float, float]]] = {
+    "mood": (0.8, 0.8),
+    "palette": (1.1, 1.5),
+    "light": (1.1, 1.3),
+    "weather": (1.2, 1.5),
+    "motion": (1.6, 1.0),
+    "scene": (1.5, 1.8),
+}
 
 
 def choose(
@@ -46,6 +59,7 @@ def choose(
     banned = task.avoid.get(kind, frozenset()) | excluded(kind, beside)
     candidates = [entry for entry in vocabulary().entries(kind).values() if fits(entry, beside)]
     candidates = [entry for entry in candidates if entry.name not in banned] or candidates
+    candidates = [entry for entry in candidates if not too_far(entry, task.brief)] or candidates
     if math.isinf(repeat):
         candidates = [entry for entry in candidates if not task.used.get((kind, entry.name))] or candidates
         repeat = 0.0
@@ -70,6 +84,14 @@ def _at(point: float, candidates: list[Entry], weights: list[float]) -> Entry:
         if place < 0:
             return candidate
     return candidates[-1]
+
+
+def too_far(entry: Entry, brief: Brief) -> bool:
+    """Whether the entry tells another feeling than the music's."""
+    valence, arousal = FARTHEST.get(entry.kind, (math.inf, math.inf))
+    return not brief.silent and (
+        abs(entry.valence - brief.valence) > valence or abs(entry.arousal - brief.arousal) > arousal
+    )
 
 
 def fits(entry: Entry, chosen: Mapping[str, str]) -> bool:

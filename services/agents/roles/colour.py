@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -11,11 +11,14 @@ from luce.server.vocabulary import Entry, lexicon
 from services.agents.roles.agent import Task
 from services.agents.roles.choice import Choice, Role
 from services.agents.roles.choosing import choose
+from services.agents.roles.seeing import nearness
 
 # Log-weight of a unit of warmth and of brightness at full valence: palettes span 0.7 of warmth and 0.2 of brightness.
-_WARMTH_LEAN: Final = 9.0
-_BRIGHTNESS_LEAN: Final = 12.0
+_WARMTH_LEAN: Final = 22.0
+_BRIGHTNESS_LEAN: Final = 30.0
 _NATURAL_LEAN: Final = -1.0
+# How strictly colours make up for what the rest of the picture feels like; half of what chance adds to a picture.
+_NEAR: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,9 @@ class Colour:
 
 
 class ColourAgent:
-    """Palette by emotion, its quadrant and the mode of the key; light by emotion, hour and weather.
+    """Palette by emotion and the mode of the key; light by emotion, hour and weather.
 
-    What the scene agent decided is among what is given.
+    What the others decided is among what is given: colours come last, because they can make up for how the rest feels.
     """
 
     role: ClassVar[Role] = Role.COLOUR
@@ -48,18 +51,26 @@ class ColourAgent:
     def choose(self, task: Task, rng: random.Random) -> Colour:
         """Colours for a scene."""
         brief = task.brief
-
-        def lean(entry: Entry) -> float:
-            wording = lexicon().wording(entry.kind, entry.name)
-            tint = _WARMTH_LEAN * wording.warmth + _BRIGHTNESS_LEAN * wording.brightness
-            return brief.tonal_valence * tint + (
-                _NATURAL_LEAN if entry.kind == "palette" and not entry.colours else 0.0
-            )
-
-        palette = choose(task, "palette", brief.tonal_valence, brief.arousal, rng, spread=0.32, repeat=3.0, lean=lean)
-        light = choose(task, "light", brief.valence, brief.arousal, rng, spread=0.25, repeat=1.0, lean=lean)
+        where = (brief.tonal_valence, brief.arousal)
+        palette = choose(task, "palette", *where, rng, spread=0.5, repeat=3.0, lean=_lean(task, {}))
+        chosen = {"palette": palette.name}
+        where = (brief.valence, brief.arousal)
+        light = choose(task, "light", *where, rng, spread=0.25, repeat=1.0, chosen=chosen, lean=_lean(task, chosen))
         return Colour(palette, light)
 
     def take(self, choices: Mapping[str, Choice]) -> Colour:
         """The colours of given choices."""
         return Colour(choices["palette"], choices["light"])
+
+
+def _lean(task: Task, chosen: Mapping[str, str]) -> Callable[[Entry], float]:
+    """Log-weights: warm and bright for pleasant music, and what makes up for the feeling of what is decided already."""
+    near = nearness(task.brief, {**task.given, **chosen}, _NEAR)
+
+    def lean(entry: Entry) -> float:
+        wording = lexicon().wording(entry.kind, entry.name)
+        tint = _WARMTH_LEAN * wording.warmth + _BRIGHTNESS_LEAN * wording.brightness
+        natural = _NATURAL_LEAN if entry.kind == "palette" and not entry.colours else 0.0
+        return task.brief.tonal_valence * tint + natural + near(entry)
+
+    return lean

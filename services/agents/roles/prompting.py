@@ -13,13 +13,11 @@ from luce.emotion import Emotion
 from luce.server.measures.text import words
 from luce.server.vocabulary import lexicon, vocabulary
 from services.agents.phrasing import Phrasing, phrasings
-from services.agents.roles.brief import Brief
+from services.agents.roles.brief import Brief, clip
 from services.agents.roles.choice import Choice
+from services.agents.roles.seeing import seen
 
 _STRONG_FEELING: Final = 0.3
-# What the feeling of a prompt rests on: its adjective of mood most, its colours and its motion next. By hand.
-_SAYS_VALENCE: Final = {"mood": 0.4, "palette": 0.25, "light": 0.1, "weather": 0.1, "time": 0.1, "scene": 0.05}
-_SAYS_AROUSAL: Final = {"mood": 0.4, "motion": 0.3, "palette": 0.15, "weather": 0.1, "light": 0.05}
 _IN_WHOLE: Final = 0.35
 """Weight of a phrasing's distance in arousal beside one word that was said before."""
 
@@ -112,18 +110,14 @@ class PromptAgent:
 
 
 def predicted_emotion(choices: Mapping[str, Choice]) -> Emotion | None:
-    """How a picture of these attributes should feel: the weighted mean of their entries; None without any.
+    """How a picture of these attributes should feel, by what each was measured to do; None without any.
 
-    The range of a mean is narrower than that of its parts; dominance is not told by the vocabulary: 0.
+    Dominance was not measured: 0.
     """
-    means = []
-    for axis, weights in (("valence", _SAYS_VALENCE), ("arousal", _SAYS_AROUSAL)):
-        known = {kind: weight for kind, weight in weights.items() if kind in choices}
-        if not known:
-            return None
-        total = sum(weight * float(getattr(choices[kind].entry, axis)) for kind, weight in known.items())
-        means.append(total / sum(known.values()))
-    return Emotion(means[0], means[1])
+    if not choices:
+        return None
+    valence, arousal = seen({kind: choice.name for kind, choice in choices.items()})
+    return Emotion(clip(valence), clip(arousal))
 
 
 def negative_text(valence: float, arousal: float, named: Mapping[str, str]) -> str:

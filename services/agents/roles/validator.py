@@ -14,7 +14,7 @@ from luce.server.vocabulary import lexicon, vocabulary
 from services.agents.naming import named_in
 from services.agents.roles.brief import Brief
 from services.agents.roles.choice import Choice
-from services.agents.roles.choosing import excluded, fits
+from services.agents.roles.choosing import FARTHEST, excluded, fits, too_far
 
 MAX_WORDS: Final = 8
 MAX_CHARACTERS: Final = 60
@@ -24,16 +24,6 @@ MAX_SHARED: Final = 0.6
 
 # Quotes, brackets and weights as in "(sky:1.3)" are commands to some picture models and noise to the others.
 _FORMAT: Final = re.compile(r"[^\w\s,'’\-&./%]|[_/]{2}")
-# How far a kind may lie from the music's emotion: beyond it, it tells another feeling. A place may feel otherwise than
-# what happens there; weather and light less so; the adjective of mood not at all. In valence, and in arousal.
-_FARTHEST: Final[Mapping[str, tuple[float, float]]] = {
-    "mood": (0.8, 0.8),
-    "palette": (1.1, 1.5),
-    "light": (1.1, 1.3),
-    "weather": (1.2, 1.5),
-    "motion": (1.6, 1.0),
-    "scene": (1.5, 1.8),
-}
 _CLEAR: Final = 0.3
 """Valence beyond which words, or music, clearly are pleasant or unpleasant."""
 
@@ -207,13 +197,11 @@ def _contradiction(choice: Choice, names: Mapping[str, str], given: Mapping[str,
 
 
 def _mismatch(choice: Choice, brief: Brief, felt: Emotion | None) -> list[Fault]:
-    farthest = _FARTHEST.get(choice.kind)
-    if farthest is None or brief.silent:
+    if choice.kind not in FARTHEST or brief.silent:
         return []
     entry = choice.entry
     nearest = vocabulary().nearest(choice.kind, brief.valence, brief.arousal)[0].phrases[0]
-    valence, arousal = entry.valence - brief.valence, entry.arousal - brief.arousal
-    if abs(valence) > farthest[0] or abs(arousal) > farthest[1]:
+    if too_far(entry, brief):
         message = (
             f"{choice.plain} feels like valence {entry.valence:+.2f}, arousal {entry.arousal:+.2f}; "
             f"the music like {brief.valence:+.2f}, {brief.arousal:+.2f}"

@@ -40,6 +40,19 @@ def test_what_was_measured_of_colours_is_in_the_order_that_eyes_expect() -> None
     assert time["sunset"].warmth == max(one.warmth for one in time.values())
 
 
+def test_what_was_seen_of_words_is_small_and_of_colours_and_moods_as_they_mean_it() -> None:
+    assert all(
+        max(abs(added) for added in wording.seen) <= 0.25
+        for kind in KINDS
+        for wording in lexicon().table[kind].values()
+    )
+    palette, mood = lexicon().table["palette"], lexicon().table["mood"]
+    assert palette["spring"].seen[0] > palette["natural"].seen[0] > palette["midnight"].seen[0]
+    assert palette["neon"].seen[1] > palette["earth"].seen[1] > palette["ice"].seen[1]
+    assert mood["joyful"].seen[0] > mood["desolate"].seen[0]
+    assert mood["joyful"].seen[1] > mood["serene"].seen[1]
+
+
 def test_contradictions_name_entries_of_two_kinds_and_come_once() -> None:
     pairs = [frozenset((pair.one, pair.other)) for pair in lexicon().contradictions]
     assert len(pairs) == len(set(pairs))

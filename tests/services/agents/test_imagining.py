@@ -99,13 +99,6 @@ def test_what_is_to_be_avoided_is_the_opposite_feeling() -> None:
     assert prompts(described(0.15, 0.05), "", 1, 1)[0].negative_text == ""
 
 
-@pytest.mark.parametrize("song", SONGS)
-def test_a_prompt_foretells_the_emotion_of_its_words(song: agents_pb2.MusicDescription) -> None:
-    for prompt in prompts(song, "", 8, 3):
-        assert prompt.emotion.valence * song.emotion.valence > 0
-        assert prompt.emotion.arousal * song.emotion.arousal > 0
-
-
 @few
 @given(SEEDS, st.sampled_from(SONGS))
 def test_attributes_are_told_in_the_words_of_the_prompt(seed: int, song: agents_pb2.MusicDescription) -> None:

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from luce.emotion import Emotion
 from luce.server.measures.text import words
 from luce.server.vocabulary import KINDS, lexicon, vocabulary
 from services.agents.phrasing import Phrasing, phrasings
@@ -97,23 +96,14 @@ def test_after_a_persons_words_nothing_is_shown_that_they_did_not_ask_for() -> N
 
 
 @given(SOMETHING)
-def test_a_foretold_emotion_lies_among_those_of_its_words(draft: dict[str, Choice]) -> None:
+def test_a_foretold_emotion_is_the_sum_of_what_its_words_were_measured_to_do(draft: dict[str, Choice]) -> None:
     felt = predicted_emotion(draft)
     if felt is None:
-        assert not {"mood", "palette", "light", "weather"} & set(draft)
+        assert not draft
         return
-    entries = [choice.entry for choice in draft.values()]
-    assert min(e.valence for e in entries) - 1e-9 <= felt.valence <= max(e.valence for e in entries) + 1e-9
-    assert min(e.arousal for e in entries) - 1e-9 <= felt.arousal <= max(e.arousal for e in entries) + 1e-9
-
-
-def test_moods_decide_most_of_a_foretold_emotion() -> None:
-    def felt(mood: str) -> Emotion:
-        found = predicted_emotion({"mood": Choice("mood", mood), "palette": Choice("palette", "natural")})
-        assert found is not None
-        return found
-
-    assert felt("joyful").valence > 0.3 > -0.2 > felt("desolate").valence
+    added = [lexicon().wording(kind, choice.name).seen for kind, choice in draft.items()]
+    assert felt.valence == pytest.approx(lexicon().seen[0] + sum(valence for valence, _ in added))
+    assert felt.arousal == pytest.approx(lexicon().seen[1] + sum(arousal for _, arousal in added))
 
 
 def test_the_opposite_mood_is_to_be_avoided_where_something_is_felt() -> None:

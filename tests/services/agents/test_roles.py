@@ -132,7 +132,8 @@ def test_what_is_given_is_kept_and_leaves_the_others_as_they_are(agent: Agent[Pr
             name = list(vocabulary().entries(kind))[seed % len(vocabulary().entries(kind))]
             bound = chosen(agent, Task(brief(0.4, 0.4), given={kind: name}), random.Random(seed))
             assert bound[kind].name == name
-            apart = {"scene", "time", "weather", "subject", "palette", "light"}
+            # These go by each other: the hour by the place, the style by how the mood is seen.
+            apart = {"scene", "time", "weather", "subject", "palette", "light", "style"}
             rest = {other for other in free if other != kind} - apart
             assert {other: free[other].name for other in rest} == {other: bound[other].name for other in rest}
 
