@@ -13,7 +13,7 @@ from pathlib import Path
 from luce import AsyncClient, Timeout
 from luce.cli.output import say
 from luce.cli.servers import server
-from training.evaluate.paint_clips import held_out, songs
+from training.evaluate.paint_clips import SECONDS, held_out, songs
 from training.evaluate.paint_run import BEST, CONDITIONS, ROOT, Rows, fingerprint, run
 from training.evaluate.paint_table import table
 
@@ -23,13 +23,15 @@ RUNS = ROOT / "training" / "runs" / "evaluate_paint"
 async def evaluate(arguments: argparse.Namespace) -> None:
     """Paint what is missing, and print the table."""
     source = "songs" if arguments.data is None else "held_out"
-    path = arguments.rows or RUNS / f"{fingerprint()}-{source}{'-brief' if arguments.brief else ''}.jsonl"
+    way = ("" if arguments.seconds == SECONDS else f"-{arguments.seconds:g}s") + ("-brief" if arguments.brief else "")
+    path = arguments.rows or RUNS / f"{fingerprint()}-{source}{way}.jsonl"
     rows = Rows(path)
     painted = {*CONDITIONS, BEST} if arguments.paint is None else {name.strip() for name in arguments.paint.split(",")}
     unknown = painted - {*CONDITIONS, BEST}
     if unknown:
         raise SystemExit(f"--paint: {', '.join(sorted(unknown))} is none of {', '.join((*CONDITIONS, BEST))}")
-    clips = songs(arguments.clips) if arguments.data is None else held_out(arguments.data, arguments.clips)
+    count, seconds = arguments.clips, arguments.seconds
+    clips = songs(count, seconds) if arguments.data is None else held_out(arguments.data, count, seconds)
     if not arguments.table_only:
         async with (
             server(None, say) as (address, _),
@@ -57,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder with emotify and vgmidi; left out: the songs of the examples")
     parser.add_argument("--clips", type=int, help="so many clips, a fair sample (default: all)")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="length of a clip (default: 10)")
     parser.add_argument("--pictures", type=int, default=10**6, help="paint for so many of the clips (default: all)")
     parser.add_argument("--paint", help="conditions to paint under, with commas between (default: all)")
     parser.add_argument("--steps", type=int, default=12, help="denoising steps (default: 12)")

@@ -1,4 +1,4 @@
-"""Ten-second clips of music that no model was trained on, to paint to."""
+"""Clips of music that no model was trained on, to paint to; of ten seconds, as in MESA-MIG."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Clip:
     truth: Emotion | None
 
 
-def held_out(data: Path, count: int | None = None) -> Iterator[Clip]:
+def held_out(data: Path, count: int | None = None, seconds: float = SECONDS) -> Iterator[Clip]:
     """Cuts of the held-out recordings of Emotify and of the held-out pieces of VGMIDI, rendered as piano.
 
     The split is that of `training.music_emotion`, so neither the emotion model nor anything else has heard them. In an
@@ -47,26 +47,26 @@ def held_out(data: Path, count: int | None = None) -> Iterator[Clip]:
     pieces.sort(key=lambda piece: fraction(piece.name, "paint"))
     for piece in pieces[:count]:
         mean = np.clip(np.nanmean(piece.emotion, axis=0), -1.0, 1.0)
-        yield Clip(piece.name, wav(_samples(piece)), Emotion(float(mean[0]), float(mean[1])))
+        yield Clip(piece.name, wav(_samples(piece, seconds)), Emotion(float(mean[0]), float(mean[1])))
 
 
-def songs(count: int | None = None) -> Iterator[Clip]:
+def songs(count: int | None = None, seconds: float = SECONDS) -> Iterator[Clip]:
     """Two cuts of each song of the examples: what needs no data."""
     cuts = [(path, place) for place in (0.1, 0.7) for path in sorted(SONGS.glob("*.ogg"))]
     for path, place in cuts[:count]:
-        yield Clip(f"{path.stem}/{place}", wav(_cut(decode(path), place)), None)
+        yield Clip(f"{path.stem}/{place}", wav(_cut(decode(path), place, seconds)), None)
 
 
-def _samples(piece: Piece) -> FloatArray:
+def _samples(piece: Piece, seconds: float) -> FloatArray:
     if piece.file.suffix != ".mid":
-        return _cut(decode(piece.file), _PLACE)
+        return _cut(decode(piece.file), _PLACE, seconds)
     midi = load_midi(piece.file)
-    start = _PLACE * max(0.0, midi.get_end_time() - SECONDS)
-    return _cut(render(midi, start, SECONDS, Performance(program=0)), 0.0)
+    start = _PLACE * max(0.0, midi.get_end_time() - seconds)
+    return _cut(render(midi, start, seconds, Performance(program=0)), 0.0, seconds)
 
 
-def _cut(samples: FloatArray, place: float) -> FloatArray:
-    length = round(SECONDS * SAMPLE_RATE)
+def _cut(samples: FloatArray, place: float, seconds: float) -> FloatArray:
+    length = round(seconds * SAMPLE_RATE)
     start = round(place * max(0, samples.size - length))
     return samples[start : start + length]
 
