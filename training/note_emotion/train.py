@@ -10,7 +10,7 @@ from training.music_emotion import dataset
 from training.music_emotion.graph import Gate
 from training.music_emotion.network import Recipe
 from training.music_emotion.render import SOUND_FONT
-from training.music_emotion.train import make, options
+from training.music_emotion.train import make, measure, options
 from training.note_emotion.dataset import written, written_clips
 
 #: A stretch is silent from the first share of silence, and fully heard up to the second.
@@ -30,6 +30,9 @@ def main() -> None:
         "emopia": written_clips(given.data, _CLIPS),
     }
     recipe = Recipe(shares={"vgmidi_written": 0.5, "vgmidi_heard": 0.4, "non_music": 0.1})
+    if given.measure:
+        measure(sources, recipe, given.output)
+        return
     gate = Gate(NOTE_EMOTION_NAMES.index("silence"), *_SILENCE)
     make("note_emotion", sources, recipe, gate, given.output)
 
