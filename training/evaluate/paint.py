@@ -13,9 +13,10 @@ from pathlib import Path
 from luce import AsyncClient, Timeout
 from luce.cli.output import say
 from luce.cli.servers import server
+from luce.emotion import Emotion
 from training.evaluate.paint_clips import SECONDS, held_out, songs
 from training.evaluate.paint_run import BEST, CONDITIONS, ROOT, Rows, fingerprint, run
-from training.evaluate.paint_table import table
+from training.evaluate.paint_table import opposite_pairs, table
 
 RUNS = ROOT / "training" / "runs" / "evaluate_paint"
 
@@ -31,7 +32,8 @@ async def evaluate(arguments: argparse.Namespace) -> None:
     if unknown:
         raise SystemExit(f"--paint: {', '.join(sorted(unknown))} is none of {', '.join((*CONDITIONS, BEST))}")
     count, seconds = arguments.clips, arguments.seconds
-    clips = songs(count, seconds) if arguments.data is None else held_out(arguments.data, count, seconds)
+    chosen = opposites if arguments.opposites else None
+    clips = songs(count, seconds) if arguments.data is None else held_out(arguments.data, count, seconds, chosen)
     if not arguments.table_only:
         async with (
             server(None, say) as (address, _),
@@ -54,12 +56,18 @@ async def evaluate(arguments: argparse.Namespace) -> None:
     table(kept)
 
 
+def opposites(felt: list[Emotion]) -> set[int]:
+    """The places of the pieces that the check of opposite quadrants is about."""
+    return {place for pair in opposite_pairs(felt) for place in pair}
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder with emotify and vgmidi; left out: the songs of the examples")
     parser.add_argument("--clips", type=int, help="so many clips, a fair sample (default: all)")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="length of a clip (default: 10)")
+    parser.add_argument("--opposites", action="store_true", help="only the clips of the pairs of opposite quadrants")
     parser.add_argument("--pictures", type=int, default=10**6, help="paint for so many of the clips (default: all)")
     parser.add_argument("--paint", help="conditions to paint under, with commas between (default: all)")
     parser.add_argument("--steps", type=int, default=12, help="denoising steps (default: 12)")

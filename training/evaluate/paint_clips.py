@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,17 +37,31 @@ class Clip:
     truth: Emotion | None
 
 
-def held_out(data: Path, count: int | None = None, seconds: float = SECONDS) -> Iterator[Clip]:
+def held_out(
+    data: Path,
+    count: int | None = None,
+    seconds: float = SECONDS,
+    chosen: Callable[[list[Emotion]], set[int]] | None = None,
+) -> Iterator[Clip]:
     """Cuts of the held-out recordings of Emotify and of the held-out pieces of VGMIDI, rendered as piano.
 
     The split is that of `training.music_emotion`, so neither the emotion model nor anything else has heard them. In an
     order that depends on the names alone: the first so many are a fair sample.
+
+    Args:
+        data: folder with emotify and vgmidi.
+        count: so many pieces; None: all.
+        seconds: length of a clip.
+        chosen: from how people say that the pieces feel, the places of those to take; None: all.
     """
     pieces = [piece for piece in (*emotify(data), *vgmidi(data)) if piece.held_out]
     pieces.sort(key=lambda piece: fraction(piece.name, "paint"))
-    for piece in pieces[:count]:
-        mean = np.clip(np.nanmean(piece.emotion, axis=0), -1.0, 1.0)
-        yield Clip(piece.name, wav(_samples(piece, seconds)), Emotion(float(mean[0]), float(mean[1])))
+    pieces = pieces[:count]
+    means = [np.clip(np.nanmean(piece.emotion, axis=0), -1.0, 1.0) for piece in pieces]
+    felt = [Emotion(float(mean[0]), float(mean[1])) for mean in means]
+    places = chosen(felt) if chosen is not None else set(range(len(pieces)))
+    for place in sorted(places):
+        yield Clip(pieces[place].name, wav(_samples(pieces[place], seconds)), felt[place])
 
 
 def songs(count: int | None = None, seconds: float = SECONDS) -> Iterator[Clip]:

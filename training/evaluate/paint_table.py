@@ -56,6 +56,8 @@ GOVERNED: Final = {
 """The measure that each agent governs, where its absence must show (MESA-MIG §4.4)."""
 
 _DRAWS: Final = 2000
+PAIRS: Final = 20
+"""Pairs of songs of opposite quadrants whose pictures are compared."""
 
 
 def per_clip(row: Row) -> dict[str, float]:
@@ -191,7 +193,7 @@ def _less_entropy(ours: Sequence[Row], others: Sequence[Row], kind: str, name: s
     return Check(f"H({kind}): {name}", value, "p < .05", p < 0.05)
 
 
-def opposites(rows: Sequence[Row], *, heard: bool, count: int = 20) -> list[Check]:
+def opposites(rows: Sequence[Row], *, heard: bool, count: int = PAIRS) -> list[Check]:
     """The check a person can redo: pairs of clips of opposite quadrants, and their pictures.
 
     Pairs of Q1 and Q3, and of Q4 and Q2, the farthest apart first, each clip once. Who is more pleasant should have the
@@ -205,16 +207,7 @@ def opposites(rows: Sequence[Row], *, heard: bool, count: int = 20) -> list[Chec
     if heard:
         points -= points.mean(axis=0)
     felt = [Emotion(*np.clip(point, -1.0, 1.0)) for point in points]
-    pairs = sorted(
-        (pair for pair in combinations(range(len(known)), 2) if {felt[at].quadrant for at in pair} in _OPPOSITE),
-        key=lambda pair: -felt[pair[0]].distance(felt[pair[1]]),
-    )
-    used: set[int] = set()
-    chosen: list[tuple[int, int]] = []
-    for pair in pairs:
-        if len(chosen) < count and not used & {*pair}:
-            used |= {*pair}
-            chosen.append(pair if felt[pair[0]].valence > felt[pair[1]].valence else (pair[1], pair[0]))
+    chosen = opposite_pairs(felt, count)
     if len(chosen) < count:
         return []
     who = f"{count} pairs of opposite quadrants, as {'heard' if heard else 'people say'}"
@@ -228,6 +221,24 @@ def opposites(rows: Sequence[Row], *, heard: bool, count: int = 20) -> list[Chec
 
 
 _OPPOSITE: Final = ({"Q1", "Q3"}, {"Q2", "Q4"})
+
+
+def opposite_pairs(felt: Sequence[Emotion], count: int = PAIRS) -> list[tuple[int, int]]:
+    """Places of at most so many pairs of opposite quadrants, the farthest apart first, each place once.
+
+    The more pleasant one of a pair stands first.
+    """
+    pairs = sorted(
+        (pair for pair in combinations(range(len(felt)), 2) if {felt[at].quadrant for at in pair} in _OPPOSITE),
+        key=lambda pair: -felt[pair[0]].distance(felt[pair[1]]),
+    )
+    used: set[int] = set()
+    chosen: list[tuple[int, int]] = []
+    for pair in pairs:
+        if len(chosen) < count and not used & {*pair}:
+            used |= {*pair}
+            chosen.append(pair if felt[pair[0]].valence > felt[pair[1]].valence else (pair[1], pair[0]))
+    return chosen
 
 
 def _picture(row: Row, measure: str) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from luce.emotion import Emotion
 from luce.server.media.audio import decode
 from training.evaluate import paint_table
 from training.evaluate.paint_clips import SECONDS, songs
@@ -122,6 +123,17 @@ def test_the_published_table_is_told_beside_ours() -> None:
     ours = next(line for line in lines if line.startswith("| full |"))
     assert ours.split(" | ")[1] == "–", "nobody measured beauty"
     assert any(line.startswith("BES") for line in lines)
+
+
+def test_pairs_of_opposite_quadrants_have_each_song_once_and_the_farthest_first() -> None:
+    felt = [Emotion(*point) for point in ((0.1, 0.1), (-0.6, -0.6), (0.5, 0.5), (-0.1, -0.1), (-0.2, 0.3), (0.3, 0.3))]
+    pairs = paint_table.opposite_pairs(felt)
+    assert pairs == [(2, 1), (5, 3)]
+    # Those that are left over change nothing.
+    chosen = [felt[place] for pair in pairs for place in pair]
+    assert [tuple(chosen[at] for at in pair) for pair in paint_table.opposite_pairs(chosen)] == [
+        tuple(felt[at] for at in pair) for pair in pairs
+    ]
 
 
 def test_the_songs_of_the_examples_are_cut_to_ten_seconds() -> None:
