@@ -1,7 +1,8 @@
 """What sharing steps brings to composing: tokens a second of 1, 4 and 16 pieces in flight.
 
 The committed `midi_composer` writes pieces of some bars with the engine of `backends/autoregressive`, in this process.
-Beside the wall clock the processor's time is told, which other work on the machine disturbs less.
+What is told is told of the time in which all of them are in flight: as one ends, a busy server begins the next. Beside
+the wall clock the processor's time is told, which other work on the machine disturbs less.
 
     python -m loadtests.composing
 
@@ -23,7 +24,6 @@ from typing import Final
 import numpy as np
 
 from backends.autoregressive.engine import Engine, Limits
-from backends.autoregressive.events import Finished
 from backends.autoregressive.loading import Options, load_engine
 from backends.autoregressive.request import parse_request
 from luce.server.music.composing.drafting import Draft
@@ -44,20 +44,20 @@ class Figures:
 
 
 def run(engine: Engine, generation: object, together: int, seconds: float) -> tuple[float, float, float]:
-    """Tokens a second, tokens a second of the processor, milliseconds of a step of as many pieces."""
+    """Tokens a second, tokens a second of the processor, milliseconds of a step, until the first of the pieces ends."""
     for seed in range(together):
         tensors = Draft(plan(Wish((Moment(seconds, 0.3, 0.2),), time_signature="4/4"), 7), seed).request()
         if tensors is None:
             raise AssertionError("a new draft has something to ask for")
         engine.submit(seed, parse_request(tensors, generation))  # type: ignore[arg-type]
-    steps, tokens = engine.steps_run, 0
+    steps = engine.steps_run
     wall, cpu = time.perf_counter(), time.process_time()
+    while len(engine) == together:
+        engine.step()
+    wall, cpu, steps = time.perf_counter() - wall, time.process_time() - cpu, engine.steps_run - steps
     while len(engine):
-        for events in engine.step().values():
-            last = events[-1]
-            tokens += len(last.tokens) if isinstance(last, Finished) else 0
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return tokens / wall, tokens / cpu, wall / (engine.steps_run - steps) * 1e3
+        engine.step()
+    return together * steps / wall, together * steps / cpu, wall / steps * 1e3
 
 
 def measure(rounds: int, seconds: float, threads: int) -> list[Figures]:

@@ -16,6 +16,7 @@ from luce.server.jobs import JobContext
 from luce.server.jobs.together import all_of
 from luce.server.music.composing import drafting
 from luce.server.music.composing.drafting import Draft
+from luce.server.music.composing.ordinary import strangeness
 from luce.server.music.composing.performance import heard, midi_bytes, perform
 from luce.server.music.composing.piano_roll import piano_roll
 from luce.server.music.composing.planning import Moment, Plan, Wish, plan
@@ -70,6 +71,7 @@ class _Candidate:
     index: int
     draft: Draft
     judgement: Judgement
+    strange: float
 
 
 class Composer:
@@ -113,12 +115,14 @@ class Composer:
         return pieces
 
     async def _choose(self, work: Work, order: MusicOrder, piece: int, board: _Board) -> _Candidate:
-        """The nearest of a piece's candidates; of equals the first."""
+        """The candidate that feels nearest to the wish and is most like music; of equals the first."""
         seed = seed_of(board.context.seed, piece)
         seeds = [candidate_seed(seed, index) for index in range(order.candidates)]
         tries = [self._try(work, order, piece, index, one, board) for index, one in enumerate(seeds)]
         candidates = await all_of(tries)
-        return min(candidates, key=lambda one: (one.judgement.distance(work.wish.moments), one.index))
+        return min(
+            candidates, key=lambda one: (np.hypot(one.judgement.distance(work.wish.moments), one.strange), one.index)
+        )
 
     async def _try(self, work: Work, order: MusicOrder, piece: int, index: int, seed: int, board: _Board) -> _Candidate:
         context = board.context
@@ -149,7 +153,9 @@ class Composer:
 
         judgement = await patiently(feel)
         context.used_model(judging.MODEL, judgement.version)
-        return _Candidate(index, draft, judgement)
+        notes, bar_s = heard(played), chosen.seconds / chosen.bars
+        strange = await self._run(strangeness, notes, chosen.seconds, bar_s)
+        return _Candidate(index, draft, judgement, strange)
 
     async def _let_hear(self, live: LiveSound, score: Score, piece: int, ends: bool, context: JobContext) -> None:
         chunk = await self._run(lambda: live.advance(score, ends=ends))

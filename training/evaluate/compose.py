@@ -24,31 +24,25 @@ import numpy as np
 import numpy.typing as npt
 
 from luce.server.inference import InferenceClient
-from luce.server.measures.music import (
-    note_density,
-    pitch_class_entropy,
-    quadrant,
-    quadrant_check,
-    self_similarity,
-)
+from luce.server.measures.music import FORM, form, quadrant, quadrant_check
 from luce.server.music.composing.drafting import MODEL, Draft
+from luce.server.music.composing.ordinary import strangeness
 from luce.server.music.composing.performance import Manner, heard, midi_bytes, perform
 from luce.server.music.composing.planning import Moment, Wish, corpus, plan
 from luce.server.music.composing.reading import key_of
 from luce.server.music.composing.score import METRES, Score
-from luce.server.music.composing.tokens import decode
 from luce.server.music.emotion_input import note_rows
+from luce.server.music.limits import DEFAULT_CANDIDATES
 from luce.server.music.midi import read_midi
 from luce.server.music.notes import Notes
+from training.evaluate.compose_real import RealMusic, real_music
 from training.evaluate.regression import regression_metrics
 from training.evaluate.serving import serving
 from training.midi_composer.folders import CACHE
 from training.midi_composer.judge import describe, right_quadrants, trained
-from training.midi_composer.pieces import SOURCES
 
 REACH: Final = 0.8
 """Valence and arousal are asked for from minus so much to so much."""
-REAL_PIECES: Final = 100
 _DEADLINE_S: Final = 300.0
 _TOGETHER: Final = 16
 
@@ -65,6 +59,16 @@ class Composed:
     midi: bytes
     seconds: float
     tokens: int
+
+    @property
+    def bar_s(self) -> float:
+        """Seconds of a bar."""
+        return METRES[self.score.metre].quarters * 60 / self.manner.bpm
+
+
+def played(piece: Composed) -> Notes:
+    """Its notes."""
+    return heard(perform(piece.score, piece.manner))
 
 
 async def draft(
@@ -85,7 +89,7 @@ async def draft(
 
 async def feel(client: InferenceClient, piece: Composed) -> Floats:
     """(2,) valence and arousal by `note_emotion`, which chooses among candidates."""
-    rows = note_rows(heard(perform(piece.score, piece.manner)), piece.seconds, written=True)[-1:]
+    rows = note_rows(played(piece), piece.seconds, written=True)[-1:]
     found = (await client.infer("note_emotion", {"descriptors": rows}, deadline=_DEADLINE_S)).outputs["emotion"]
     return np.asarray(found[0], np.float64)
 
@@ -93,13 +97,14 @@ async def feel(client: InferenceClient, piece: Composed) -> Floats:
 async def compose(
     client: InferenceClient, asked: tuple[float, float], seconds: float, seed: int, candidates: int, places: Any
 ) -> tuple[Composed, Floats]:
-    """The candidate that feels nearest to what is asked, and how it feels."""
+    """The candidate that feels nearest to what is asked and is most like music, as serving chooses; how it feels."""
     drafts = [draft(client, asked, seconds, seed * candidates + index, places) for index in range(candidates)]
     pieces = await asyncio.gather(*drafts)
     felt = np.stack([await feel(client, piece) for piece in pieces])
     # What no music reaches would make the loudest of all directions decide.
     target = np.array(corpus().reachable(*asked))
-    best = int(np.square(felt - target).sum(axis=1).argmin())
+    strange = [strangeness(played(piece), piece.seconds, piece.bar_s) for piece in pieces]
+    best = int((np.square(felt - target).sum(axis=1) + np.square(strange)).argmin())
     return pieces[best], felt[best]
 
 
@@ -119,48 +124,19 @@ def stuck_notes(data: bytes) -> int:
     return stuck
 
 
-def form(notes: Notes, seconds: float, bar_s: float) -> tuple[float, float, float]:
-    """Pitch-class entropy, note density, self-similarity."""
-    return pitch_class_entropy(notes), note_density(notes, seconds), self_similarity(notes, bar_s)
-
-
-FORM: Final = ("pitch_class_entropy", "note_density", "self_similarity")
-
-
-def real_music(folder: Path) -> Floats:
-    """(N, 3) :func:`form` of excerpts of real music, of about the composed length."""
-    found = []
-    random = np.random.default_rng(1)
-    for source in SOURCES:
-        path = folder / f"{source}.npz"
-        if not path.exists():
-            continue
-        with np.load(path) as archive:
-            ends = np.cumsum(archive["sizes"])
-            rows = random.permutation(len(ends))[:REAL_PIECES]
-            for row in rows:
-                score = decode(archive["tokens"][ends[row] - archive["sizes"][row] : ends[row]])
-                bar_s = METRES[score.metre].quarters * 60 / float(archive["bpm"][row])
-                if 15 <= score.bars * bar_s <= 60:
-                    step = bar_s / METRES[score.metre].positions
-                    end = (score.onset + score.length) * step
-                    notes = Notes.sorted(score.onset * step, end, score.pitch, np.ones(score.count))
-                    found.append(form(notes, score.bars * bar_s, bar_s))
-    return np.array(found)
-
-
-def report(pieces: Sequence[Composed], felt: Floats, data: Path, real: Floats) -> dict[str, Any]:
+def report(pieces: Sequence[Composed], felt: Floats, data: Path, real: RealMusic) -> dict[str, Any]:
     """All figures."""
     asked = np.array([piece.asked for piece in pieces])
     music = [read_midi(piece.midi) for piece in pieces]
     judge, trust = trained(data)
     judged = judge(np.stack([describe(one.notes) for one in music]))
+    # Real music is pleasant and lively rather than neutral to the judge: what it is told from is the judge's middle.
+    centre = np.median(judge(real.rows), axis=0)
     quadrants = [quadrant(*pair) for pair in asked.tolist()]
     keys = [key_of(piece.score) for piece in pieces]
     lengths = [float((one.notes.offset_s - one.notes.onset_s).mean()) for one in music]
-    bars = [METRES[piece.score.metre].quarters * 60 / piece.manner.bpm for piece in pieces]
-    shape = np.array([form(m.notes, p.seconds, bar) for m, p, bar in zip(music, pieces, bars, strict=True)])
-    low, high = np.quantile(real, (0.05, 0.95), axis=0)
+    shape = np.array([form(played(piece), piece.seconds, piece.bar_s) for piece in pieces])
+    low, high = np.quantile(real.form, (0.05, 0.95), axis=0)
     check = quadrant_check(quadrants, [not key.minor for key in keys], lengths)
     ends = [mido.MidiFile(file=io.BytesIO(piece.midi)).length for piece in pieces]
     return {
@@ -169,7 +145,10 @@ def report(pieces: Sequence[Composed], felt: Floats, data: Path, real: Floats) -
         "end_on_time": float(np.mean([abs(end - p.seconds) < 0.05 for end, p in zip(ends, pieces, strict=True)])),
         "asked_against_judge": _pairs(asked, judged),
         "asked_against_note_emotion": _pairs(asked, felt),
-        "quadrants_right_by_judge": right_quadrants(asked, judged),
+        "judge_median_of_real_music": [round(float(value), 3) for value in centre],
+        "quadrants_right_by_judge": right_quadrants(asked, judged - centre),
+        "quadrants_right_by_sign_of_judge": right_quadrants(asked, judged),
+        "signs_right_by_judge": [round(float(value), 3) for value in ((asked >= 0) == (judged >= centre)).mean(axis=0)],
         "quadrants_right_by_note_emotion": right_quadrants(asked, felt),
         "by_quadrant_asked": {
             "pieces": check.pieces,
@@ -184,7 +163,7 @@ def report(pieces: Sequence[Composed], felt: Floats, data: Path, real: Floats) -
         },
         "form_median": {name: round(float(np.median(shape[:, i])), 3) for i, name in enumerate(FORM)},
         "real_5th_50th_95th": {
-            name: [round(float(value), 3) for value in np.quantile(real[:, i], (0.05, 0.5, 0.95))]
+            name: [round(float(value), 3) for value in np.quantile(real.form[:, i], (0.05, 0.5, 0.95))]
             for i, name in enumerate(FORM)
         },
         "judge": trust,
@@ -218,7 +197,7 @@ async def run(given: argparse.Namespace) -> dict[str, Any]:
         for index, piece in enumerate(pieces):
             name = f"{index:03d}_v{piece.asked[0]:+.2f}_a{piece.asked[1]:+.2f}.mid"
             (given.keep / name).write_bytes(piece.midi)
-    found = report(pieces, np.stack([felt for _, felt in answers]), given.data, real_music(given.cache))
+    found = report(pieces, np.stack([felt for _, felt in answers]), given.data, real_music(given.cache, given.seconds))
     return {"candidates": given.candidates, "seconds_each": given.seconds, "wall_s": round(wall, 1), **found}
 
 
@@ -229,7 +208,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument("--pieces", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--candidates", type=int, default=4)
+    parser.add_argument("--candidates", type=int, default=DEFAULT_CANDIDATES)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="folder for the MIDI files")
     given = parser.parse_args()

@@ -56,8 +56,8 @@ class Step(nn.Module):
     ) -> tuple[Tensor, ...]:
         """(R, 1), (R,), (R, width), (R, facts), (R, time, STATE_SIZE), then keys and values by layer.
 
-        Keys are (R, depth, time), values (R, time, depth). Returns logits (R, 1, V), the new state (R, STATE_SIZE),
-        then the new key and value (R, depth) of each layer.
+        Keys and values are (R, time, depth): what a step adds lies together. Returns logits (R, 1, V), the new state
+        (R, STATE_SIZE), then the new key and value (R, depth) of each layer.
         """
         composer = self.composer
         token = tokens[:, 0]
@@ -72,7 +72,7 @@ class Step(nn.Module):
             keys, values = cache[2 * index : 2 * index + 2]
             x, key, value = _attend(block, x, (cosine, sine), (keys, values), seen)  # type: ignore[arg-type]
             entries += [key, value]
-        return composer.logits(x, features, facts.long())[:, None], *entries
+        return composer.logits(x, composer.prior(features, facts.long()))[:, None], *entries
 
 
 def _attend(
@@ -80,7 +80,7 @@ def _attend(
 ) -> tuple[Tensor, Tensor, Tensor]:
     query, key, value = block.project(x, *turn)
     query = query * block.depth**-0.5
-    past = torch.where(seen[:, None], query @ cache[0], torch.tensor(-1e9))
+    past = torch.where(seen[:, None], query @ cache[0].transpose(1, 2), torch.tensor(-1e9))
     own = query @ key[:, :, None]
     weights = torch.softmax(torch.cat([past, own], dim=-1), dim=-1)
     attended = weights[..., :-1] @ cache[1] + weights[..., -1:] * value[:, None]
@@ -89,14 +89,13 @@ def _attend(
 
 def cache_tensors(layers: int, depth: int) -> list[dict[str, Any]]:
     """The cache as `generation.json` lists it."""
-    shapes: dict[str, list[Any]] = {"keys": [depth, "time"], "values": ["time", depth]}
     state: dict[str, Any] = {"input": "state", "output": "new_state", "shape": ["time", STATE_SIZE]}
     return [
         state,
         *(
-            {"input": f"{kind}{layer}", "output": f"new_{kind}{layer}", "shape": shape}
+            {"input": f"{kind}{layer}", "output": f"new_{kind}{layer}", "shape": ["time", depth]}
             for layer in range(layers)
-            for kind, shape in shapes.items()
+            for kind in ("keys", "values")
         ),
     ]
 
@@ -186,9 +185,9 @@ def generation(composer: Composer) -> dict[str, Any]:
         "max_prefix": vocabulary.CONTEXT - 2,
         "guidance": {"min": 0, "max": 5, "default": 1.0, "unconditional": "zeros"},
         "sampling": {
-            "temperature": {"min": 0, "max": 2, "default": 0.9},
+            "temperature": {"min": 0, "max": 2, "default": 1.0},
             "top_k": {"min": 0, "max": vocabulary.VOCABULARY_SIZE, "default": 0},
-            "top_p": {"min": 0.01, "max": 1, "default": 0.92},
+            "top_p": {"min": 0.01, "max": 1, "default": 0.98},
         },
         "constraint": {"kind": "bars", "file": "grammar.json"},
     }

@@ -160,13 +160,25 @@ class Prior(nn.Module):
 
     def forward(self, features: Tensor, facts: Tensor) -> Tensor:
         """Features (..., COUNT) and facts (..., facts) to logits (..., V)."""
+        kind, rows = self._rows(features, facts)
+        found = (self.weights[kind][..., None, :] @ self.table[rows].float())[..., 0, :]
+        return self.base[kind] + found
+
+    def whole(self, features: Tensor, facts: Tensor) -> Tensor:
+        """The same of (B, T, ...) without the rows of the table in memory, which trains faster."""
+        kind, rows = self._rows(features, facts)
+        weights = self.weights[kind].flatten(0, 1)
+        table = self.table.float()
+        found = functional.embedding_bag(rows.flatten(0, 1), table, per_sample_weights=weights, mode="sum")
+        return self.base[kind] + found.view(*kind.shape, -1)
+
+    def _rows(self, features: Tensor, facts: Tensor) -> tuple[Tensor, Tensor]:
+        """Kinds (...) of the last tokens, and rows (..., features and facts) of the table."""
         kind = (features[..., :1] >= self.starts).sum(-1, keepdim=True) - 1
         values = torch.cat([features, facts], dim=-1)
         inside = (values >= self.low) & (values < self.low + self.size - 1)
         rows = self.first + kind * self.size + torch.where(inside, values - self.low + 1, 0)
-        kind = kind[..., 0]
-        found = (self.weights[kind][..., None, :] @ self.table[rows].float())[..., 0, :]
-        return self.base[kind] + found
+        return kind[..., 0], rows
 
 
 class Composer(nn.Module):
@@ -199,10 +211,10 @@ class Composer(nn.Module):
         known = self.context(features + self.offsets).sum(-2)
         return self.embedding(features[..., 0]) + known + style  # type: ignore[no-any-return]
 
-    def logits(self, x: Tensor, features: Tensor, facts: Tensor) -> Tensor:
-        """(..., width), features and facts to (..., V)."""
+    def logits(self, x: Tensor, prior: Tensor) -> Tensor:
+        """(..., width) and what mostly follows (..., V) to (..., V)."""
         found = functional.linear(self.norm(x), self.embedding.weight) * (self.scale * self.config.width**-0.5)
-        return found + self.prior(features, facts)  # type: ignore[no-any-return]
+        return found + prior  # type: ignore[no-any-return]
 
     def forward(self, features: Tensor, style: Tensor, facts: Tensor) -> Tensor:
         """Features (B, T, COUNT), style (B, width), facts (B, facts) to logits (B, T, V) of the token after each."""
@@ -210,4 +222,5 @@ class Composer(nn.Module):
         cosine, sine = self.cosine[: x.shape[1]], self.sine[: x.shape[1]]
         for block in self.blocks:
             x = block(x, cosine, sine)
-        return self.logits(x, features, facts[:, None].expand(-1, x.shape[1], -1))
+        prior = self.prior.whole(features, facts[:, None].expand(-1, x.shape[1], -1))
+        return self.logits(x, prior)

@@ -36,6 +36,7 @@ class Plan:
         cooldown: share of `tokens` over which the rates fall to nothing, linearly.
         matrix_rate: peak rate of Muon.
         rate: peak rate of Adam.
+        bfloat16: whether matrices are multiplied in bfloat16: faster where the processor does.
     """
 
     tokens: int = 20_000_000
@@ -43,6 +44,7 @@ class Plan:
     cooldown: float = 0.5
     matrix_rate: float = 0.02
     rate: float = 3e-3
+    bfloat16: bool = False
 
     def factor(self, seen: int) -> float:
         """What the rates are multiplied with after `seen` tokens."""
@@ -96,8 +98,9 @@ class Trainer:
         """Mean cross-entropy of the tokens, nats."""
         to = self.device
         controls, asked = batch.controls * batch.asked, batch.asked.to(to)
-        style = self.model.encoder(batch.emotion.to(to), controls.to(to), batch.embedding.to(to)) * asked
-        logits = self.model(batch.features.to(to), style, facts(controls).to(to))
+        with torch.autocast(to.type, torch.bfloat16, enabled=self.plan.bfloat16):
+            style = self.model.encoder(batch.emotion.to(to), controls.to(to), batch.embedding.to(to)) * asked
+            logits = self.model(batch.features.to(to), style, facts(controls).to(to))
         return functional.cross_entropy(logits.flatten(0, 1), batch.targets.to(to).flatten(), ignore_index=IGNORED)
 
     def step(self, batch: Batch) -> float:
@@ -131,9 +134,10 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=Plan.batch, help="tokens a step (%(default)s)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--warm-start", action="store_true", help="begin from the committed graphs")
+    parser.add_argument("--bfloat16", action="store_true", help="multiply in bfloat16, where the processor does")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    plan = Plan(given.tokens, given.batch)
+    plan = Plan(given.tokens, given.batch, bfloat16=given.bfloat16)
     start = lap = time.monotonic()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     trainer = Trainer(given.run, given.data, plan, device, warm=given.warm_start)

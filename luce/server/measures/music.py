@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import scipy.stats
 
 from luce.server.music.notes import Notes
+
+FORM: Final = ("pitch_class_entropy", "note_density", "self_similarity")
 
 _BAR_PLACES = 16
 _LOOK_BACK = 8
@@ -61,6 +64,11 @@ def self_similarity(notes: Notes, bar_s: float) -> float:
     likeness = flat @ flat.T
     best = [likeness[bar, max(0, bar - _LOOK_BACK) : bar].max() for bar in range(1, bars)]
     return float(np.mean(best)) if best else 0.0
+
+
+def form(notes: Notes, seconds: float, bar_s: float) -> tuple[float, float, float]:
+    """What :data:`FORM` names."""
+    return pitch_class_entropy(notes), note_density(notes, seconds), self_similarity(notes, bar_s)
 
 
 @dataclass(frozen=True, slots=True)

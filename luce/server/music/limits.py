@@ -25,7 +25,7 @@ AUDIO_FORMATS: Final = ("wav", "flac", "ogg", "mp3")
 METRES: Final = ("4/4", "3/4", "6/8")
 
 DEFAULT_SECONDS: Final = 30.0
-DEFAULT_CANDIDATES: Final = 4
+DEFAULT_CANDIDATES: Final = 6
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _KEY: Final = re.compile(r"([A-Ga-g])\s*(#|♯|b|♭|sharp|flat)?\s*(major|minor|maj|min|m)?", re.IGNORECASE)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from itertools import pairwise
 from typing import Final
@@ -39,7 +39,10 @@ _MODE_WIDTH: Final = 0.12
 _QUICKER: Final = 0.5
 _DENSER: Final = 0.6
 """Octaves of tempo, and of the notes in a quarter note, for each point of arousal beyond what real music has."""
-_DENSITY: Final = (-0.5, 3.6)
+_BUSY: Final = (0.05, 0.9)
+"""Quantiles of the notes a second of real music within which is planned: the draw adds to what is planned."""
+_SECOND: Final = math.log2(110 / 60)
+"""Notes a second from tempo and density: octaves to be added."""
 _ROOM: Final = 0.8
 """Share of the context that a section is planned to fill."""
 _TOKENS_A_NOTE: Final = 2.4
@@ -150,6 +153,8 @@ class Corpus:
         style: (N,) index into ``controls.STYLES``.
         metre: (N,) index into ``score.METRES``.
         shift: (N,) semitones that took the excerpt to C major or A minor.
+        band_seconds: (L,) ascending lengths of music.
+        bands: (L, 2, 3) lowest and highest of ordinary music's form at each, as ``measures.music.FORM`` names it.
     """
 
     emotion: npt.NDArray[np.float32]
@@ -157,12 +162,28 @@ class Corpus:
     style: npt.NDArray[np.int8]
     metre: npt.NDArray[np.int8]
     shift: npt.NDArray[np.int8]
+    band_seconds: npt.NDArray[np.float64]
+    bands: npt.NDArray[np.float32]
+
+    def ordinary(self, seconds: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """(3,) lowest and (3,) highest of the form of four fifths of real music of a length."""
+        at = np.interp(np.log(seconds), np.log(self.band_seconds), np.arange(len(self.band_seconds)))
+        low, share = int(at), at - int(at)
+        band = (1 - share) * self.bands[low] + share * self.bands[min(low + 1, len(self.bands) - 1)]
+        return band[0].astype(np.float64), band[1].astype(np.float64)
 
     def reachable(self, valence: float, arousal: float) -> tuple[float, float]:
         """The emotion, cut to what the music of the corpus has."""
         low, high = np.quantile(self.emotion, (0.005, 0.995), axis=0)
         cut = np.clip([valence, arousal], low, high)
         return float(cut[0]), float(cut[1])
+
+    @cached_property
+    def busy(self) -> tuple[float, float]:
+        """Notes a second (log2) that may be planned."""
+        rate = self.controls[:, MEASURED.index("density")] + self.controls[:, MEASURED.index("tempo")] + _SECOND
+        low, high = np.quantile(rate, _BUSY)
+        return float(low), float(high)
 
     def draw(
         self,
@@ -201,6 +222,8 @@ def corpus() -> Corpus:
             style=archive["style"],
             metre=archive["metre"],
             shift=archive["shift"],
+            band_seconds=archive["band_seconds"],
+            bands=archive["bands"],
         )
 
 
@@ -318,7 +341,9 @@ def controls_of(table: Corpus, row: int, wish: Wish, *, bpm: float, minor: bool,
     """The controls of an excerpt, at another tempo and in another mode, and by so much denser (log2)."""
     values = dict(zip(MEASURED, (float(value) for value in table.controls[row]), strict=True))
     values["tempo"] = float(np.log2(bpm / 110))
-    values["density"] = float(np.clip(values["density"] + denser, *_DENSITY))
+    pace = values["tempo"] + _SECOND
+    low, high = table.busy
+    values["density"] = float(np.clip(values["density"] + denser, low - pace, high - pace))
     values["mode"] = -1.0 if minor else 1.0
     return Controls(**values, style=wish.style or STYLES[int(table.style[row])])
 
