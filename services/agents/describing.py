@@ -10,6 +10,7 @@ from luce.v1 import agents_pb2, jobs_pb2
 from services.agents.hearing import Hearing
 
 _FETCHED: Final = 0.05
+_HEARD: Final = 0.9
 
 
 class Describer:
@@ -33,5 +34,5 @@ class Describer:
         key = request.audio.key
         if not key:
             raise InvalidArgument("audio is missing", field="audio", limit="an audio or MIDI blob")
-        music = await self._hearing.hear(key, context, decoded=_FETCHED, brief=request.brief)
+        music = await self._hearing.hear(key, context, decoded=_FETCHED, heard=_HEARD, brief=request.brief)
         return jobs_pb2.Job.Result(describe=agents_pb2.DescribeResult(music=music))

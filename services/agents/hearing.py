@@ -18,7 +18,7 @@ from services.agents import captioning, listening, reading, tagging
 from services.agents.captioning import Captioner, Captions
 from services.agents.descriptors import descriptors_of
 from services.agents.encoding import HeardWindows
-from services.agents.listening import Listener
+from services.agents.listening import Listener, OnSeconds
 from services.agents.reading import Reader
 from services.agents.summary import summarize
 from services.agents.texts import facts_of
@@ -66,13 +66,16 @@ class Hearing:
         self._teller = teller
         self._outage_pause_s = outage_pause_s
 
-    async def describe(self, data: bytes, *, brief: bool = False, waiting: Patience = at_once) -> Description:
+    async def describe(
+        self, data: bytes, *, brief: bool = False, waiting: Patience = at_once, on_seconds: OnSeconds | None = None
+    ) -> Description:
         """Describe a file.
 
         Args:
             data: Audio or MIDI.
             brief: Whether only what is measured and felt is wanted: no tags, captions and texts.
             waiting: How models are called.
+            on_seconds: Told how many seconds of a recording have been listened to so far.
 
         Raises:
             RequestError: The file is at fault.
@@ -80,10 +83,10 @@ class Hearing:
         """
         if data.startswith(MAGIC):
             return await self._read(data, brief, waiting)
-        return await self._listen(data, brief, waiting)
+        return await self._listen(data, brief, waiting, on_seconds)
 
     async def hear(
-        self, key: str, context: JobContext, *, decoded: float, brief: bool = False
+        self, key: str, context: JobContext, *, decoded: float, heard: float, brief: bool = False
     ) -> agents_pb2.MusicDescription:
         """Describe the music under a key of the job's owner, and tell it as a part of the result.
 
@@ -91,6 +94,7 @@ class Hearing:
             key: Of the blob.
             context: The running job.
             decoded: How much of the whole job is done when the music is there to be listened to, 0..1.
+            heard: How much of it is done when all has been listened to.
             brief: As in `describe`.
 
         Raises:
@@ -106,13 +110,25 @@ class Hearing:
         )
         await context.progress("listen", decoded)
         with context.stage("listen"):
-            found = await self.describe(data, brief=brief, waiting=waiting)
+            whole = await self._seconds(data)
+
+            async def on_seconds(seconds: float) -> None:
+                if whole:
+                    await context.progress("listen", decoded + (heard - decoded) * min(1.0, seconds / whole))
+
+            found = await self.describe(data, brief=brief, waiting=waiting, on_seconds=on_seconds)
         for model, version in found.models.items():
             context.used_model(model, version)
         await context.partial(music=found.music)
         return found.music
 
-    async def _listen(self, data: bytes, brief: bool, waiting: Patience) -> Description:
+    async def _seconds(self, data: bytes) -> float | None:
+        """How long a recording says it is; None where it does not, and for MIDI, which is read at once."""
+        return None if data.startswith(MAGIC) else (await self._decoder.probe(data)).duration_s
+
+    async def _listen(
+        self, data: bytes, brief: bool, waiting: Patience, on_seconds: OnSeconds | None
+    ) -> Description:
         captions: asyncio.Task[Captions] | None = None
 
         async with together() as group:
@@ -122,7 +138,9 @@ class Hearing:
                 captions = group.create_task(self._captioner.caption(windows, patience=waiting))
 
             async with aclosing(self._decoder.audio_blocks(data)) as blocks:
-                heard = await self._listener.listen(blocks, encode=not brief, patience=waiting, on_windows=on_windows)
+                heard = await self._listener.listen(
+                    blocks, encode=not brief, patience=waiting, on_windows=on_windows, on_seconds=on_seconds
+                )
             music, row, version = await self._listener.feel(heard, patience=waiting)
         models = {**heard.models, **({listening.MODEL: version} if version else {})}
         if heard.windows is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -45,6 +45,8 @@ _WINDOWS: Final = 4
 _ASKED: Final = 3
 
 T = TypeVar("T")
+OnSeconds = Callable[[float], Awaitable[None]]
+"""Takes seconds of a recording that have been listened to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +93,7 @@ class Listener:
         encode: bool = True,
         patience: Patience = at_once,
         on_windows: Callable[[HeardWindows], None] = lambda _: None,
+        on_seconds: OnSeconds | None = None,
     ) -> Heard:
         """Hear a recording to its end: about 30 ms of processor time per second of music.
 
@@ -99,6 +102,7 @@ class Listener:
             encode: Whether `audio_encoder` hears as well.
             patience: How models are called.
             on_windows: Told what the encoder heard, which may be before the rest is done.
+            on_seconds: Told how many seconds have been taken up by the slowest ear, to a few pieces.
 
         Raises:
             Whatever `blocks` raises,
@@ -109,7 +113,7 @@ class Listener:
         analyzer = Analyzer()
         queues: list[asyncio.Queue[FloatArray | None]] = [asyncio.Queue(_AHEAD) for _ in range(3 if encode else 2)]
         async with together() as group:
-            group.create_task(_share(blocks, queues))
+            group.create_task(_share(blocks, queues, on_seconds))
             analysing = group.create_task(self._analyse(queues[0], analyzer))
             transcribing = group.create_task(self._transcribe(queues[1], models, patience))
             encoding_ = group.create_task(self._encode(queues[2], models, patience, on_windows)) if encode else None
@@ -197,10 +201,12 @@ class Listener:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-async def _share(blocks: AsyncIterator[FloatArray], queues: list[asyncio.Queue[FloatArray | None]]) -> None:
+async def _share(
+    blocks: AsyncIterator[FloatArray], queues: list[asyncio.Queue[FloatArray | None]], on_seconds: OnSeconds | None
+) -> None:
     """Give every queue the recording in pieces of ten seconds, then None."""
     held: list[FloatArray] = []
-    size = 0
+    size = given = 0
     async for block in blocks:
         held.append(block)
         size += block.size
@@ -208,7 +214,9 @@ async def _share(blocks: AsyncIterator[FloatArray], queues: list[asyncio.Queue[F
             joined = np.concatenate(held)
             for queue in queues:
                 await queue.put(joined[:_PIECE])
-            held, size = [joined[_PIECE:]], size - _PIECE
+            held, size, given = [joined[_PIECE:]], size - _PIECE, given + _PIECE
+            if on_seconds is not None:
+                await on_seconds(given / SAMPLE_RATE)
     rest: list[FloatArray | None] = [np.concatenate(held)] if size else []
     for last in [*rest, None]:
         for queue in queues:

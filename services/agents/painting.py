@@ -134,7 +134,7 @@ class Painter:
         return jobs_pb2.Job.Result(paint=result)
 
     async def _listen(self, order: PaintOrder, context: JobContext) -> agents_pb2.MusicDescription:
-        music = await self._hearing.hear(order.audio_key, context, decoded=_DECODED)
+        music = await self._hearing.hear(order.audio_key, context, decoded=_DECODED, heard=_HEARD)
         if order.frames:
             self._screening.check(music.duration_s, order.animation_format)
         await context.progress("imagine", _HEARD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from luce.v1 import agents_pb2, jobs_pb2, media_pb2
@@ -40,6 +41,16 @@ async def test_the_description_is_told_before_the_job_ends(studio: Studio, happy
     assert part == events[-1].state.result.describe.music
     fractions = [event.progress.fraction for event in events if event.HasField("progress")]
     assert fractions == sorted(fractions)
+
+
+async def test_a_job_tells_how_much_of_a_recording_it_has_listened_to(studio: Studio) -> None:
+    clicks = np.tile(np.concatenate([np.hanning(400), np.zeros(10_625)]), 180).astype(np.float32)
+    audio = await studio.upload(wav_bytes(0.5 * clicks))
+    job, _ = await studio.jobs.submit(jobs_pb2.Task(describe=agents_pb2.DescribeRequest(audio=audio)), owner=OWNER)
+    told = [event.progress async for event in studio.jobs.watch(job.id, OWNER) if event.HasField("progress")]
+    listened = [progress.fraction for progress in told if progress.stage == "listen"]
+    assert listened == sorted(listened)
+    assert len(set(listened)) > 1
 
 
 async def test_midi_is_read_and_felt_by_the_model_of_notes(studio: Studio) -> None:
