@@ -24,6 +24,8 @@ Array = npt.NDArray[Any]
 BLOCK = 32
 #: ``accuracy_level`` of MatMulNBits: 4 computes in int8 with one activation scale per row and block.
 ACCURACY_LEVEL = 4
+#: Layers below ``middle_states``, from which ``text_emotion`` goes on with layers of its own.
+MIDDLE = 4
 
 
 @dataclass(frozen=True)
@@ -133,22 +135,30 @@ def build(weights: dict[str, Array], *, quantize: bool, shape: BertShape | None 
     """Build the encoder from the checkpoint's tensors.
 
     Inputs ``input_ids`` and ``attention_mask`` INT64 (B, T), T at most 512. Outputs ``sent_emb`` FP32 (B, 384) of unit
-    length and ``token_states`` FP32 (B, T, 384), zero at padding.
+    length, ``token_states`` FP32 (B, T, 384) of the last layer and ``middle_states`` of the layer :data:`MIDDLE`, both
+    zero at padding.
     """
     sizes = shape or BertShape()
     graph = GraphBuilder(quantize=quantize)
     states = _embed(graph, weights, sizes)
     mask = graph.op("Cast", "attention_mask", to=TensorProto.FLOAT)
-    # A masked key gets -10000 before the softmax: exp underflows to nothing beside any real key.
-    penalty = graph.op("Sub", mask, graph.constant(np.array([1.0], np.float32)))
-    penalty = graph.op("Mul", penalty, graph.constant(np.array([10000.0], np.float32)))
-    penalty = graph.op("Unsqueeze", penalty, graph.ints(1, 2))
-    for index in range(sizes.layers):
-        states = _layer(graph, weights, f"encoder.layer.{index}", states, penalty, sizes)
+    penalty = penalty_of(graph, mask)
     column = graph.op("Unsqueeze", mask, graph.ints(2))
+    for index in range(sizes.layers):
+        states = layer(graph, weights, f"encoder.layer.{index}", states, penalty, sizes)
+        if index == MIDDLE - 1:
+            graph.op("Mul", states, column, name="middle_states")
     graph.op("Mul", states, column, name="token_states")
     _pool(graph, mask)
     return _model(graph, sizes.width)
+
+
+def penalty_of(graph: GraphBuilder, mask: str) -> str:
+    """What is added to the scores of keys, (B, 1, 1, T), for a mask (B, T) of ones, and zeros at padding."""
+    # A masked key gets -10000 before the softmax: exp underflows to nothing beside any real key.
+    penalty = graph.op("Sub", mask, graph.constant(np.array([1.0], np.float32)))
+    penalty = graph.op("Mul", penalty, graph.constant(np.array([10000.0], np.float32)))
+    return graph.op("Unsqueeze", penalty, graph.ints(1, 2))
 
 
 def _embed(graph: GraphBuilder, weights: dict[str, Array], sizes: BertShape) -> str:
@@ -167,9 +177,11 @@ def _embed(graph: GraphBuilder, weights: dict[str, Array], sizes: BertShape) -> 
     )
 
 
-def _layer(
+def layer(
     graph: GraphBuilder, weights: dict[str, Array], prefix: str, states: str, penalty: str, sizes: BertShape
 ) -> str:
+    """One layer over ``states`` (B, T, 384), its tensors named as in the checkpoint behind ``prefix``."""
+
     def get(name: str) -> tuple[Array, Array]:
         return weights[f"{prefix}.{name}.weight"], weights[f"{prefix}.{name}.bias"]
 
@@ -224,7 +236,10 @@ def _model(graph: GraphBuilder, width: int) -> onnx.ModelProto:
         [tensor(name, TensorProto.INT64, ("batch", "tokens")) for name in ("input_ids", "attention_mask")],
         [
             tensor("sent_emb", TensorProto.FLOAT, ("batch", width)),
-            tensor("token_states", TensorProto.FLOAT, ("batch", "tokens", width)),
+            *(
+                tensor(name, TensorProto.FLOAT, ("batch", "tokens", width))
+                for name in ("token_states", "middle_states")
+            ),
         ],
         graph.initializers,
     )

@@ -104,9 +104,10 @@ def test_two_threads_give_the_bytes_of_one(model: onnxruntime.InferenceSession, 
 
 def test_a_text_of_padding_alone_gives_the_zero_vector(model: onnxruntime.InferenceSession) -> None:
     empty = np.zeros((1, 16), np.int64)
-    vector, states = model.run(None, {"input_ids": empty, "attention_mask": empty})
+    vector, states, middle = model.run(None, {"input_ids": empty, "attention_mask": empty})
     assert not vector.any()
     assert not states.any()
+    assert not middle.any()
 
 
 def test_long_texts_are_cut_at_256_tokens(tokenizer: Tokenizer) -> None:

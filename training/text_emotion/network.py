@@ -1,215 +1,173 @@
-"""An ensemble of perceptrons on what the text encoder says of a text."""
+"""Two layers that go on where the text encoder's middle leaves off, and a head on what they say of a text.
+
+The encoder's own upper layers learned to tell what texts are about; copies of them, trained further on texts whose
+emotion people judged, tell how they feel. The lower layers stay those of the encoder and run only once, in it.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
 import torch
+from torch import nn
 from torch.nn import functional
 
+from export.text_encoder.graph import MIDDLE, Array, BertShape, GraphBuilder, layer, penalty_of
 from training.components import FloatArray
-from training.music_emotion.network import concordance
-from training.onnx_graph import GraphBuilder, tensor
+from training.onnx_graph import tensor
+from training.text_emotion.dataset import CATEGORIES, WIDTH
 
-WIDTH = 384
 AXES = ("valence", "arousal", "dominance")
+SHAPE = BertShape()
+POOLS = 4
+"""Weighted means over the tokens, each with weights of its own."""
+FEATURES = (POOLS + 1) * WIDTH
 _LOG_VARIANCE = (-6.0, 2.0)
+_FAR = -1e4
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How the ensemble is trained.
+class Scale:
+    """The units that the network answers in.
 
     Attributes:
-        members: Networks in it; each sees the texts in its own order.
-        hidden: Units of the hidden layer.
-        input_dropout: Share of the inputs dropped.
-        dropout: Share of the hidden units dropped.
-        epochs: Passes through EmoBank.
-        batch: Sentences in a step.
-        gain: Factor on the inputs; small inputs keep the function smooth.
-        pooled: Size of the pooled states beside the sentence.
-        squares: Weight of the squared error beside 1 - CCC.
-        learning_rate: Of AdamW, under a cosine schedule.
-        weight_decay: Of AdamW.
-        seed: Of everything random.
-    """
-
-    members: int = 5
-    hidden: int = 256
-    input_dropout: float = 0.2
-    dropout: float = 0.5
-    epochs: int = 8
-    batch: int = 64
-    gain: float = 0.15
-    pooled: float = 0.3
-    squares: float = 0.3
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.05
-    seed: int = 7
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Texts: inputs (N, 1152), and valence, arousal and dominance (N, 3), NaN where unknown."""
-
-    inputs: FloatArray
-    target: FloatArray
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """Inputs (N, 1152) and answers (N, 3) in the units that the network works in.
-
-    Attributes:
-        shift: (1152,), subtracted from the inputs.
-        scale: (1152,), multiplied with them then.
-        middle: (3,), mean of the answers.
+        middle: (3,), mean of the ratings.
         spread: (3,), their standard deviation.
     """
 
-    shift: FloatArray
-    scale: FloatArray
     middle: FloatArray
     spread: FloatArray
 
-    def __call__(self, inputs: FloatArray) -> torch.Tensor:
-        """Inputs as the network reads them."""
-        return torch.from_numpy((inputs - self.shift) * self.scale)
+
+class Layer(nn.Module):
+    """A post-norm transformer layer with dropout (Devlin et al. 2019), begun as one of the checkpoint's."""
+
+    def __init__(self, weights: dict[str, Array], number: int, dropout: float) -> None:
+        super().__init__()
+        self.prefix, self.rate = f"encoder.layer.{number}", dropout
+        self.names = [name.removeprefix(f"{self.prefix}.") for name in weights if name.startswith(f"{self.prefix}.")]
+        for name in self.names:
+            value = torch.from_numpy(np.array(weights[f"{self.prefix}.{name}"], np.float32))
+            self.register_parameter(name.replace(".", "_"), nn.Parameter(value))
+
+    def weights(self) -> dict[str, Array]:
+        """Named as in the checkpoint."""
+        parameters = dict(self.named_parameters())
+        return {f"{self.prefix}.{n}": parameters[n.replace(".", "_")].detach().numpy() for n in self.names}
+
+    def forward(self, states: torch.Tensor, penalty: torch.Tensor) -> torch.Tensor:
+        """States (B, T, 384) and what is added to the scores of keys (B, 1, 1, T) to states."""
+        batch, tokens, width = states.shape
+        query, key, value = (
+            self._linear(states, f"attention_self_{name}").view(batch, tokens, SHAPE.heads, -1).transpose(1, 2)
+            for name in ("query", "key", "value")
+        )
+        scores = query @ key.transpose(2, 3) / math.sqrt(width / SHAPE.heads) + penalty
+        weights = functional.dropout(scores.float().softmax(-1), self.rate, self.training).to(value.dtype)
+        mixed = (weights @ value).transpose(1, 2).reshape(batch, tokens, width)
+        states = self._norm(states + self._dropped(self._linear(mixed, "attention_output_dense")), "attention_output")
+        hidden = self._linear(functional.gelu(self._linear(states, "intermediate_dense")), "output_dense")
+        return self._norm(states + self._dropped(hidden), "output")
+
+    def _linear(self, values: torch.Tensor, name: str) -> torch.Tensor:
+        return functional.linear(values, self.get_parameter(f"{name}_weight"), self.get_parameter(f"{name}_bias"))
+
+    def _norm(self, values: torch.Tensor, name: str) -> torch.Tensor:
+        weight, bias = (self.get_parameter(f"{name}_LayerNorm_{kind}") for kind in ("weight", "bias"))
+        return functional.layer_norm(values, (SHAPE.width,), weight, bias, SHAPE.layer_norm_epsilon)
+
+    def _dropped(self, values: torch.Tensor) -> torch.Tensor:
+        return functional.dropout(values, self.rate, self.training)
 
 
-def scaling_of(rows: Rows, recipe: Recipe) -> Scaling:
-    """The units of the sentences trained on."""
-    pooled = rows.inputs[:, WIDTH:]
-    shift = np.concatenate([np.zeros(WIDTH), pooled.mean(0)])
-    scale = np.concatenate([np.full(WIDTH, WIDTH**0.5), recipe.pooled / (pooled.std(0) + 1e-3)]) * recipe.gain
-    target = rows.target
-    return Scaling(shift.astype(np.float32), scale.astype(np.float32), target.mean(0), target.std(0))
-
-
-class Head(torch.nn.Module):
-    """K perceptrons of one hidden layer, side by side: answers and their log variances.
+class Feeler(nn.Module):
+    """States of the encoder's middle to answers.
 
     Args:
-        scaling: Units of inputs and answers.
-        recipe: Members, width, dropout.
+        weights: The checkpoint of the text encoder.
+        dropout: In the layers; twice as much on the features.
     """
 
-    def __init__(self, scaling: Scaling, recipe: Recipe) -> None:
+    def __init__(self, weights: dict[str, Array], dropout: float) -> None:
         super().__init__()
-        self.scaling, self.recipe = scaling, recipe
-        generator = torch.Generator().manual_seed(recipe.seed)
+        self.layers = nn.ModuleList([Layer(weights, number, dropout) for number in range(MIDDLE, SHAPE.layers)])
+        self.attention = nn.Linear(WIDTH, POOLS)
+        nn.init.zeros_(self.attention.weight)
+        self.answer, self.doubt = nn.Linear(FEATURES, len(AXES)), nn.Linear(FEATURES, len(AXES))
+        self.categories = nn.Linear(FEATURES, CATEGORIES)
+        self.rate = 2 * dropout
+        nn.init.zeros_(self.doubt.weight)
 
-        def drawn(inner: int, outer: int) -> torch.nn.Parameter:
-            bound = inner**-0.5
-            return torch.nn.Parameter((2 * torch.rand(recipe.members, inner, outer, generator=generator) - 1) * bound)
+    def features(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """(B, 1920) of states (B, T, 384) and a mask (B, T) of ones, and zeros at padding."""
+        penalty = ((mask - 1) * -_FAR)[:, None, None]
+        for one in self.layers:
+            states = one(states, penalty)
+        scores = self.attention(states).float() + (mask[:, :, None] - 1) * -_FAR
+        pooled = scores.softmax(1).transpose(1, 2).to(states.dtype) @ states
+        highest = states.masked_fill(mask[:, :, None] == 0, _FAR).amax(1)
+        return functional.dropout(torch.cat([pooled.flatten(1), highest], 1), self.rate, self.training)
 
-        def zeros(outer: int) -> torch.nn.Parameter:
-            return torch.nn.Parameter(torch.zeros(recipe.members, 1, outer))
-
-        width, axes = len(scaling.shift), len(AXES)
-        self.first, self.first_bias = drawn(width, recipe.hidden), zeros(recipe.hidden)
-        self.answer, self.answer_bias = drawn(recipe.hidden, axes), zeros(axes)
-        self.doubt, self.doubt_bias = drawn(recipe.hidden, axes), zeros(axes)
-
-    def hidden(self, rows: torch.Tensor) -> torch.Tensor:
-        """The hidden layer (K, B, H) of rows (K, B, 1152) in the network's units."""
-        values = functional.dropout(rows, self.recipe.input_dropout, self.training)
-        values = torch.relu(values @ self.first + self.first_bias)
-        return functional.dropout(values, self.recipe.dropout, self.training)
-
-    def answers(self, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Answers and log variances, each (K, B, 3), in the network's units; doubt teaches the hidden layer nothing."""
-        logs = hidden.detach() @ self.doubt + self.doubt_bias
-        return hidden @ self.answer + self.answer_bias, logs.clamp(*_LOG_VARIANCE)
-
-    @torch.no_grad()
-    def predict(self, inputs: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation, each (N, 3), of the mixture of the members."""
-        self.eval()
-        means, logs = self.answers(self.hidden(self.scaling(inputs).expand(self.recipe.members, -1, -1)))
-        spread = (logs.exp().mean(0) + means.var(0, unbiased=False)).sqrt().numpy() * self.scaling.spread
-        return (means.mean(0).numpy() * self.scaling.spread + self.scaling.middle).astype(np.float32), spread
+    def forward(self, states: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Answers and log variances, each (B, 3); doubt teaches the features nothing."""
+        found = self.features(states, mask)
+        return self.answer(found).float(), self.doubt(found.detach()).float().clamp(*_LOG_VARIANCE)
 
 
-def fit(sentences: Rows, recipe: Recipe) -> Head:
-    """Train on sentences whose every axis is known."""
-    torch.manual_seed(recipe.seed)
-    generator = np.random.default_rng(recipe.seed)
-    scaling = scaling_of(sentences, recipe)
-    head = Head(scaling, recipe).train()
-    inputs = scaling(sentences.inputs)
-    truth = torch.from_numpy((sentences.target - scaling.middle) / scaling.spread)
-    steps = len(inputs) // recipe.batch
-    optimiser = torch.optim.AdamW(head.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.epochs * steps)
-    for _ in range(recipe.epochs):
-        orders = np.stack([generator.permutation(len(inputs)) for _ in range(recipe.members)])
-        for step in range(steps):
-            places = orders[:, step * recipe.batch : (step + 1) * recipe.batch]
-            means, logs = head.answers(head.hidden(inputs[places]))
-            known = truth[places]
-            likelihood = (0.5 * (logs + (known - means.detach()) ** 2 / logs.exp())).mean()
-            loss = _loss(known, means, recipe) + likelihood
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-    return head.eval()
+def build(feeler: Feeler, scale: Scale, stretch: FloatArray, factor: FloatArray) -> onnx.ModelProto:
+    """``middle_states`` (B, T, 384) and ``attention_mask`` (B, T) to ``emotion`` and ``uncertainty`` (B, 3).
 
-
-def _loss(truth: torch.Tensor, means: torch.Tensor, recipe: Recipe) -> torch.Tensor:
-    """1 - CCC, which keeps the spread that squared errors alone would lose, and squared errors."""
-    return (1 - concordance(truth, means)).mean() + recipe.squares * (truth - means).square().mean()
-
-
-def stretch_of(truth: FloatArray, guess: FloatArray) -> FloatArray:
-    """Factor (3,) that gives answers the spread of the truth, which the mean over members has narrowed."""
-    result: FloatArray = (truth.std(0) / guess.std(0)).astype(np.float32)
-    return result
-
-
-def build(head: Head, stretch: FloatArray, factor: FloatArray) -> onnx.ModelProto:
-    """``sent_emb`` (B, 384) and ``token_states`` (B, T, 384) to ``emotion`` and ``uncertainty`` (B, 3).
-
-    Every product is of one row with one member's matrix, so a row's result does not depend on the batch.
+    The layers are stored in 8 bits, as the encoder's are. Every product is of one row alone, or one whose sums do not
+    depend on how many rows there are, so a text's result does not depend on its company.
 
     Args:
-        head: Trained.
+        feeler: Trained.
+        scale: Its units.
         stretch: (3,), on the answers' distances from the middle.
         factor: (3,), on the standard deviations.
     """
-    graph, scaling, members = GraphBuilder(), head.scaling, head.recipe.members
-    one = graph.constant([1], np.int64)
-    # Padding has zero states: without the clipping, a text would change with the length that it is padded to.
-    highest = graph.op("Max", graph.op("ReduceMax", "token_states", one, keepdims=0), graph.constant(0.0))
-    lowest = graph.op("Min", graph.op("ReduceMin", "token_states", one, keepdims=0), graph.constant(0.0))
-    inputs = graph.op("Concat", "sent_emb", highest, lowest, axis=1)
-    scaled = graph.op("Mul", graph.op("Sub", inputs, graph.constant(scaling.shift)), graph.constant(scaling.scale))
-    values = graph.op("Unsqueeze", scaled, graph.constant([1, 2], np.int64))
+    graph = GraphBuilder(quantize=True)
 
-    def layer(rows: str, weight: torch.Tensor, bias: torch.Tensor) -> str:
-        product = graph.op("MatMul", rows, graph.half(weight.detach().numpy()))
-        return graph.op("Add", product, graph.constant(bias.detach().numpy()))
+    def number(value: float) -> str:
+        return graph.constant(np.array(value, np.float32))
 
-    hidden = graph.op("Relu", layer(values, head.first, head.first_bias))
-    two = graph.constant([2], np.int64)
-    means = graph.op("Squeeze", layer(hidden, head.answer, head.answer_bias), two)
-    logs = graph.op("Squeeze", layer(hidden, head.doubt, head.doubt_bias), two)
-    logs = graph.op("Clip", logs, *map(graph.constant, _LOG_VARIANCE))
-    mean = graph.mean_of_members(means, members)
-    away = graph.op("Sub", means, graph.op("Unsqueeze", mean, one))
-    variances = graph.op("Add", graph.op("Exp", logs), graph.op("Mul", away, away))
-    spread = graph.op("Sqrt", graph.mean_of_members(variances, members))
-    answer = graph.op(
-        "Add", graph.op("Mul", mean, graph.constant(scaling.spread * stretch)), graph.constant(scaling.middle)
-    )
-    graph.op("Clip", answer, graph.constant(-1.0), graph.constant(1.0), name="emotion")
-    graph.op("Mul", spread, graph.constant(factor * scaling.spread), name="uncertainty")
-    return graph.model(
-        "text_emotion",
-        [tensor("sent_emb", ["batch", WIDTH]), tensor("token_states", ["batch", "tokens", WIDTH])],
-        [tensor("emotion", ["batch", len(AXES)]), tensor("uncertainty", ["batch", len(AXES)])],
-    )
+    def linear(values: str, part: nn.Linear) -> str:
+        weight, bias = part.weight.detach().numpy().T, part.bias.detach().numpy()
+        return graph.op("Add", graph.op("MatMul", values, graph.constant(weight)), graph.constant(bias))
+
+    mask = graph.op("Cast", "attention_mask", to=onnx.TensorProto.FLOAT)
+    penalty, states = penalty_of(graph, mask), "middle_states"
+    for index, one in enumerate(feeler.layers):
+        if isinstance(one, Layer):
+            states = layer(graph, one.weights(), f"encoder.layer.{MIDDLE + index}", states, penalty, SHAPE)
+    # (B, 4, T): a product for each text by itself.
+    weight = graph.constant(feeler.attention.weight.detach().numpy())
+    scores = graph.op("MatMul", weight, graph.op("Transpose", states, perm=[0, 2, 1]))
+    scores = graph.op("Add", scores, graph.op("Squeeze", penalty, graph.ints(1)))
+    pooled = graph.op("MatMul", graph.op("Softmax", scores, axis=-1), states)
+    pooled = graph.op("Reshape", pooled, graph.ints(0, POOLS * WIDTH))
+    real = graph.op("Unsqueeze", graph.op("Greater", mask, number(0.5)), graph.ints(2))
+    highest = graph.op("ReduceMax", graph.op("Where", real, states, number(_FAR)), graph.ints(1), keepdims=0)
+    features = graph.op("Unsqueeze", graph.op("Concat", pooled, highest, axis=1), graph.ints(1))
+    one_row = graph.ints(1)
+    mean = graph.op("Squeeze", linear(features, feeler.answer), one_row)
+    logs = graph.op("Squeeze", linear(features, feeler.doubt), one_row)
+    logs = graph.op("Clip", logs, *map(number, _LOG_VARIANCE))
+    answer = graph.op("Mul", mean, graph.constant((scale.spread * stretch).astype(np.float32)))
+    answer = graph.op("Add", answer, graph.constant(scale.middle.astype(np.float32)))
+    graph.op("Clip", answer, number(-1.0), number(1.0), name="emotion")
+    spread = graph.op("Exp", graph.op("Mul", logs, number(0.5)))
+    graph.op("Mul", spread, graph.constant((factor * scale.spread).astype(np.float32)), name="uncertainty")
+    inputs = [
+        tensor("middle_states", ["batch", "tokens", WIDTH]),
+        tensor("attention_mask", ["batch", "tokens"], onnx.TensorProto.INT64),
+    ]
+    outputs = [tensor(name, ["batch", len(AXES)]) for name in ("emotion", "uncertainty")]
+    made = onnx.helper.make_graph(graph.nodes, "text_emotion", inputs, outputs, graph.initializers)
+    opsets = [onnx.helper.make_opsetid("", 20), onnx.helper.make_opsetid("com.microsoft", 1)]
+    model = onnx.helper.make_model(made, opset_imports=opsets, ir_version=9, producer_name="luce")
+    onnx.checker.check_model(model)
+    return model

@@ -1,4 +1,4 @@
-"""How texts feel: read by the model `text_encoder`, felt by the model `text_emotion`."""
+"""How texts feel: read by the lower layers of the model `text_encoder`, felt by the model `text_emotion`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from luce.server.inference.text_embedder import MODEL as ENCODER
 from luce.server.inference.text_embedder import TextEmbedderSettings, bucket, open_tokenizer
 
 MODEL: Final = "text_emotion"
+STATES: Final = "middle_states"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,9 +83,9 @@ class TextFeeler:
             ids[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
         read = await self._inference.infer(
-            ENCODER, {"input_ids": ids, "attention_mask": mask}, deadline=deadline.remaining()
+            ENCODER, {"input_ids": ids, "attention_mask": mask}, deadline=deadline.remaining(), outputs=[STATES]
         )
-        states = {name: read.outputs[name] for name in ("sent_emb", "token_states")}
+        states = {STATES: read.outputs[STATES], "attention_mask": mask}
         felt = await self._inference.infer(MODEL, states, deadline=deadline.remaining())
         emotion = np.asarray(felt.outputs["emotion"], np.float64)
         if emotion.shape != (len(rows), 3) or not np.isfinite(emotion).all():
