@@ -26,17 +26,20 @@ from torch.nn import functional
 from training.checkpoints import load_checkpoint, save_checkpoint
 from training.embed_diffusion.network import Denoiser
 from training.embed_diffusion.schedule import TRAIN_STEPS, kept_variance
+from training.latent_mapper.crossed import crossed
 from training.latent_mapper.network import WIDTH, Mapper
 from training.latent_mapper.pairs import Batch, Pairs, load_pairs
-from training.latent_mapper.served import served_mapper
 
 RUN = Path("training/runs/embed_diffusion")
 VARIANTS = ("full", "unreasoned", "regression")
 BATCH = 128
 RATE = 8e-4
 GUIDANCE_DROPOUT = 0.1
+STEPS = 2000
+"""Chosen on a tenth of the training's pictures and descriptions: after 4000 the Fréchet distance was larger again."""
 TEACHER_SHARE = 0.3
-"""Rows that see the teacher's own rationale; the others see what the mapper predicts, as in serving."""
+"""Rows that see the teacher's own rationale; the others see what a mapper predicts that does not know them, as in
+serving: so the Fréchet distance on that tenth was 20.2 instead of 22.4, P@10 36.6 instead of 40.0 %."""
 EMA_DECAY = 0.99
 EMA_EVERY = 5
 """Steps between updates of the average."""
@@ -89,7 +92,7 @@ def train(state: State, variant: str, pairs: Pairs, steps: int, seconds: float) 
     generator = torch.Generator().manual_seed(1000 + state.step)
     torch.manual_seed(state.step)
     optimiser = torch.optim.AdamW(state.model.parameters(), lr=RATE, weight_decay=0.02, betas=(0.9, 0.99), fused=True)
-    kept, mapper = torch.from_numpy(kept_variance().astype(np.float32)), served_mapper()
+    kept, mapper = torch.from_numpy(kept_variance().astype(np.float32)), crossed(pairs, RUN / "mappers.pt")
     started = time.monotonic()
     state.model.train()
     while state.step < steps and time.monotonic() - started < seconds:
@@ -124,14 +127,14 @@ def _loss(
     state: State,
     variant: str,
     batch: Batch,
-    mapper: Callable[[Tensor], Tensor],
+    mapper: Callable[[Batch], Tensor],
     kept: Tensor,
     generator: torch.Generator,
 ) -> Tensor:
     count = len(batch.visual)
     clean = (batch.music - state.mean) / state.deviation
     taught = torch.rand(count, 1, generator=generator) < TEACHER_SHARE
-    rationale = torch.where(taught, batch.rationale, mapper(batch.visual))
+    rationale = torch.where(taught, batch.rationale, mapper(batch))
     if variant == "regression":
         return functional.mse_loss(state.model(torch.cat([batch.visual, rationale], 1)) * WIDTH**0.5, clean)
     if variant == "unreasoned":
@@ -158,7 +161,7 @@ def main() -> None:
     """Train one variant."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variant", choices=VARIANTS, default="full")
-    parser.add_argument("--steps", type=int, default=800, help="of the whole run")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of the whole run")
     parser.add_argument("--seconds", type=float, default=math.inf, help="end the slice after this time")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()

@@ -171,9 +171,11 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=STEPS, help="of the fast sampler")
+    parser.add_argument("--most", type=int, default=10_000, help="held-out rows, taken evenly")
     given = parser.parse_args()
     torch.set_num_threads(1)
     pairs, held_out = load_pairs()
+    held_out = held_out.take(np.unique(np.linspace(0, len(held_out) - 1, given.most).round().astype(np.int64)))
     probe = EmotionProbe(pairs.music.numpy(), pairs.emotion)
     judge = Judge(held_out.music.numpy(), held_out.emotion, Sentences()(genre_phrases()), probe)
     rows, times = asyncio.run(measure(held_out, judge, given.steps))

@@ -3,7 +3,7 @@
 Run ``python -m training.evaluate.score_music --data FOLDER``, where FOLDER holds ``oasis``, ``emopia`` and ``vgmidi``:
 photographs that about a hundred people each rated (Kurdi, Lozano & Banaji 2017), and what the second judge learns from.
 Each photograph is looked at (``image_encoder``, ``image_emotion``), thought about (``luce.server.chain``), composed
-(``midi_composer``, the nearest of as many candidates as serving writes), and the notes are felt by ``note_emotion``,
+(``midi_composer``, the best of as many candidates as serving writes), and the notes are felt by ``note_emotion``,
 which chose among the candidates, and by the judge of ``training.midi_composer``, which had no part in anything.
 
 Beside it stands music that comes from the caption alone (``text_emotion``), as "LLM2music" does in CoT-VTM's table 5:

@@ -15,6 +15,7 @@ from luce.server.inference import InferenceClient, TextEmbedder, TextFeeler
 from luce.server.music.composing.drafting import MODEL as COMPOSER
 from luce.server.music.composing.drafting import Draft
 from luce.server.music.composing.orchestra import DRUMS, INSTRUMENTS
+from luce.server.music.composing.ordinary import strangeness
 from luce.server.music.composing.performance import heard, perform
 from luce.server.music.composing.planning import TIME_SIGNATURES, Moment, Wish, plan
 from luce.server.music.composing.score import METRES
@@ -46,25 +47,28 @@ class Piece:
     Attributes:
         asked: (2,) valence and arousal that were asked for.
         felt: (2,) likewise by ``note_emotion``.
+        strange: how far it is from what music is like, as `strangeness` says.
         rows: (37,) descriptors, for a judge that had no part in it.
     """
 
     asked: Floats
     felt: Floats
+    strange: float
     rows: Floats
 
     @property
     def distance(self) -> float:
-        """Between what was asked for and what is felt."""
-        return float(np.hypot(*(self.felt - self.asked)))
+        """What serving takes the least of: between what was asked for and what is felt, and from what music is like."""
+        return float(np.hypot(np.hypot(*(self.felt - self.asked)), self.strange))
 
 
 def names_of(controls: Controls) -> tuple[str, ...]:
-    """The composer's names of the chain's instruments; those that it does not have are left out."""
+    """The composer's names of the chain's instruments; what it does not have is left out, and drums alone too."""
     known = {instrument.program: name for name, instrument in INSTRUMENTS.items()} | {DRUM_KIT: DRUMS}
     choices = (lexicon().instruments[name].programs for name in controls.instruments)
     found = (next((known[program] for program in programs if program in known), None) for programs in choices)
-    return tuple(name for name in found if name is not None)
+    names = tuple(name for name in found if name is not None)
+    return () if set(names) <= {DRUMS} else names
 
 
 def whole_bars(controls: Controls) -> float | None:
@@ -80,7 +84,7 @@ class Composer:
 
     Args:
         client: Of a server with `MODELS`.
-        candidates: Of each piece; the one that feels nearest to what was asked for is taken, as in serving.
+        candidates: Of each piece; the one of the least `Piece.distance` is taken, as in serving.
     """
 
     def __init__(self, client: InferenceClient, candidates: int) -> None:
@@ -102,7 +106,8 @@ class Composer:
             what, pixels = seen[index], shown[index]
             impression = seer.look(what.embedding, what.emotion, pixels=pixels[::4, ::4], objects=what.objects)
             controls = Chain().think(impression, index).controls
-            idea = await self._mapper.map(what.embedding, seed=index, deadline=DEADLINE_S)
+            async with self._places:
+                idea = await self._mapper.map(what.embedding, seed=index, deadline=DEADLINE_S)
             wish = Wish(
                 moments=(Moment(SECONDS, what.emotion.valence, what.emotion.arousal),),
                 embedding=idea.embedding,
@@ -147,4 +152,6 @@ class Composer:
         felt = await self._client.infer("note_emotion", {"descriptors": rows}, deadline=DEADLINE_S)
         emotion = np.clip(felt.outputs["emotion"][0].astype(np.float64), -1.0, 1.0)
         (moment,) = wish.moments
-        return Piece(np.array([moment.valence, moment.arousal]), emotion, describe(notes))
+        seconds, bars = draft.plan.seconds, draft.plan.bars
+        strange = strangeness(notes, seconds, seconds / bars)
+        return Piece(np.array([moment.valence, moment.arousal]), emotion, strange, describe(notes))

@@ -7,7 +7,6 @@ minute on one core.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 from pathlib import Path
 
@@ -21,35 +20,34 @@ from training.latent_mapper.pairs import Pairs, load_pairs
 
 TARGET = Path("model_repository/latent_mapper")
 BATCH = 128
-RATE = 1e-3
-PATIENCE = 3
-"""Looks at the held-out error without a better one before the end."""
+RATE = 3e-3
+STEPS = 2000
+"""Chosen, as the rate was, on a tenth of the training's pictures and descriptions: 4000 steps brought nothing more."""
 LOOK = 100
-"""Steps between looks."""
+"""Steps between losses that are told."""
 
 
-def train(pairs: Pairs, held_out: Pairs, steps: int, seed: int = 0) -> tuple[Mapper, list[float]]:
-    """The mapper with the least held-out error, and the held-out errors on the way."""
+def train(pairs: Pairs, steps: int, seed: int = 0) -> tuple[Mapper, list[float]]:
+    """The mapper after so many steps, and the mean training loss of every `LOOK` of them."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     model = Mapper()
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
-    best, history = copy.deepcopy(model), [float("inf")]
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, eta_min=0.02 * RATE)
+    losses: list[float] = []
+    history: list[float] = []
     for step in range(steps):
         batch = pairs.draw(BATCH, generator)
         loss = functional.mse_loss(model(batch.visual), batch.rationale)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
+        schedule.step()
+        losses.append(float(loss.detach()))
         if (step + 1) % LOOK == 0:
-            error = float(functional.mse_loss(predict(model, held_out), held_out.rationale))
-            if error < min(history):
-                best = copy.deepcopy(model)
-            history.append(error)
-            print(f"{step + 1}/{steps} held-out error {error:.6f}", flush=True)
-            if len(history) - 1 - int(np.argmin(history)) >= PATIENCE:
-                break
-    return best.eval(), history[1:]
+            history.append(float(np.mean(losses[-LOOK:])))
+            print(f"{step + 1}/{steps} loss {history[-1]:.6f}", flush=True)
+    return model.eval(), history
 
 
 def predict(model: Mapper, pairs: Pairs) -> torch.Tensor:
@@ -84,13 +82,13 @@ def measure(model: Mapper, pairs: Pairs) -> dict[str, float]:
 def main() -> None:
     """Train, measure, export."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=700, help="at most")
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     pairs, held_out = load_pairs()
-    model, history = train(pairs, held_out, given.steps)
-    found = {"train_rows": len(pairs), "held_out": measure(model, held_out), "looks": len(history)}
+    model, _ = train(pairs, given.steps)
+    found = {"train_rows": len(pairs), "held_out": measure(model, held_out), "steps": given.steps}
     (TARGET / "1").mkdir(parents=True, exist_ok=True)
     onnx.save(graph(model), str(TARGET / "1" / "model.onnx"))
     (TARGET / "metrics.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -41,8 +41,8 @@ def test_the_nearer_music_wins_the_paired_test_and_a_tie_wins_nothing() -> None:
 def test_a_way_is_compared_with_the_picture_and_with_music_dealt_to_others() -> None:
     rated = points(1)
     ways = {
-        PICTURE: [Piece(point, 0.9 * point, np.zeros(37)) for point in rated],
-        CAPTION: [Piece(point, 0.2 * point, np.zeros(37)) for point in rated],
+        PICTURE: [Piece(point, 0.9 * point, 0.0, np.zeros(37)) for point in rated],
+        CAPTION: [Piece(point, 0.2 * point, 0.5, np.zeros(37)) for point in rated],
     }
     rows, gains = table(rated, ways, lambda pieces: np.stack([piece.felt for piece in pieces]))
     assert [row.name for row in rows][:2] == [PICTURE, CAPTION]

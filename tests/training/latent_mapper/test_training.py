@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ import torch
 from training.chain_of_thought.embed import Triples
 from training.embed_diffusion.schedule import kept_variance
 from training.embed_diffusion.train import State, _loss, new_model, resume, save
+from training.latent_mapper.crossed import crossed
 from training.latent_mapper.network import WIDTH, Mapper, graph
-from training.latent_mapper.pairs import Pairs, picture_of
+from training.latent_mapper.pairs import FOLDS, Pairs, picture_of
 from training.latent_mapper.served import served_mapper
 from training.latent_mapper.train import measure, train, visual_of
 
@@ -49,6 +51,9 @@ def test_rows_stay_on_their_side_and_pictures_stand_in_for_their_captions(rows: 
     assert torch.equal(seen[1], held_out.visual[1])
     assert picture_of("a.jpg#4") == "a.jpg"
     assert picture_of("Lake 1") == "Lake 1"
+    some = held_out.take(np.array([3, 0]))
+    assert [some.key[1], bool(some.pictured[1]), len(some)] == [held_out.key[0], True, 2]
+    assert torch.equal(some.music[0], held_out.music[3])
 
 
 def test_a_batch_has_unit_vectors_and_follows_its_generator(rows: Triples) -> None:
@@ -60,14 +65,25 @@ def test_a_batch_has_unit_vectors_and_follows_its_generator(rows: Triples) -> No
 
 def test_the_mapper_learns_and_is_served_as_it_was_trained(rows: Triples, tmp_path: Path) -> None:
     pairs, held_out = (Pairs(rows, held_out=side, pictures={}) for side in (False, True))
-    model, errors = train(pairs, held_out, 200)
-    assert errors[-1] < errors[0]
+    model, losses = train(pairs, 200)
+    assert losses[-1] < losses[0]
     found = measure(model, held_out)
     assert found["cosine"] > found["cosine_of_the_mean"] + 0.2
     onnx.save(graph(model), str(tmp_path / "model.onnx"))
     served = served_mapper(tmp_path / "model.onnx")(held_out.visual)
     with torch.no_grad():
         assert (served - model(held_out.visual)).norm() / served.norm() < 0.05
+
+
+def test_a_row_is_predicted_by_a_mapper_that_has_not_seen_its_picture(rows: Triples, tmp_path: Path) -> None:
+    pairs = Pairs(rows, held_out=False, pictures={})
+    assert set(pairs.fold.tolist()) == set(range(FOLDS))
+    run = crossed(pairs, tmp_path / "mappers.pt", 60)
+    again = crossed(pairs, tmp_path / "mappers.pt", 0)
+    batch = pairs.draw(64, torch.Generator().manual_seed(0))
+    assert torch.equal(run(batch), again(batch))
+    others = replace(batch, fold=(batch.fold + 1) % FOLDS)
+    assert (run(others) - batch.rationale).square().mean() < (run(batch) - batch.rationale).square().mean()
 
 
 @pytest.mark.parametrize("variant", ["full", "unreasoned", "regression"])
@@ -78,11 +94,12 @@ def test_every_variant_has_a_loss_that_falls(rows: Triples, variant: str) -> Non
     state = State(model, model, pairs.music.mean(0), pairs.music.std(0).clamp(min=1e-3))
     kept = torch.from_numpy(kept_variance().astype(np.float32))
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3)
+    mapper = Mapper().eval().requires_grad_(False)
     losses = []
     for step in range(40):
         generator = torch.Generator().manual_seed(step)
-        mapper = Mapper().eval().requires_grad_(False)
-        loss = _loss(state, variant, pairs.draw(32, generator), mapper, kept, generator)
+        batch = pairs.draw(32, generator)
+        loss = _loss(state, variant, batch, lambda drawn: mapper(drawn.visual), kept, generator)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
