@@ -23,7 +23,9 @@ TEMPI = {"4/4": (72.0, 170.0), "3/4": (80.0, 180.0), "6/8": (56.0, 126.0)}
 #: Families of metre.
 FAMILIES = {(4, 4): "4/4", (2, 4): "4/4", (2, 2): "4/4", (3, 4): "3/4", (3, 8): "3/4", (6, 8): "6/8", (12, 8): "6/8"}
 #: Notes of a file keep to its beats from this steadiness on.
-_KEEPS = 0.6
+KEEPS = 0.6
+#: Beats of a group in triple time.
+_WALTZ = 3.0
 _NOTES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
@@ -69,23 +71,31 @@ def pop_folders(data: Path) -> list[Path]:
     return by_hash([path for path in (data / "pop909").iterdir() if (path / "key_audio.txt").is_file()])
 
 
-def pop_truth(folder: Path) -> Truth:
-    """Read the annotations of a POP909 song's excerpt."""
-    beats = np.loadtxt(folder / "beat_midi.txt")[:, 0]
-    beats = beats[(beats >= START) & (beats < START + SECONDS)]
+def pop_truth(folder: Path, start: float = START) -> Truth:
+    """Read the annotations of a POP909 song's excerpt: every song is annotated with two or with three beats a group."""
+    annotated = np.loadtxt(folder / "beat_midi.txt")
+    groups = np.diff(np.flatnonzero(annotated[:, 1] > 0.5))
+    metre = "3/4" if groups.size and float(np.median(groups)) == _WALTZ else "4/4"
+    beats = annotated[:, 0]
+    beats = beats[(beats >= start) & (beats < start + SECONDS)]
     keys = [line.split() for line in (folder / "key_audio.txt").read_text(encoding="utf-8").splitlines()]
-    current = [key for start, _, key in keys if float(start) < START + 5][-1:] or [keys[0][2]]
-    return Truth(f"pop909/{folder.name}", 60 / float(np.median(np.diff(beats))), *parse_key(current[0]), "4/4")
+    current = [key for begin, _, key in keys if float(begin) < start + 5][-1:] or [keys[0][2]]
+    return Truth(f"pop909/{folder.name}", 60 / float(np.median(np.diff(beats))), *parse_key(current[0]), metre)
 
 
 def pop_songs(data: Path, count: int, fonts: list[Path], skip: int = 0) -> Iterator[tuple[Truth, FloatArray]]:
     """Play excerpts of POP909 on random instruments, fonts and rooms."""
     for folder in pop_folders(data)[skip : skip + count]:
-        truth = pop_truth(folder)
-        generator = _generator(truth.name)
-        how = dataclasses.replace(random_performance(generator), transpose=0, sound_font=_font(fonts, generator))
-        samples = render(load_midi(folder / f"{folder.name}.mid"), START, SECONDS, how)
-        yield truth, augment(samples, generator)
+        yield pop_song(folder, fonts)
+
+
+def pop_song(folder: Path, fonts: list[Path], start: float = START) -> tuple[Truth, FloatArray]:
+    """Play 30 s of a song from ``start``."""
+    truth = pop_truth(folder, start)
+    generator = _generator(truth.name)
+    how = dataclasses.replace(random_performance(generator), transpose=0, sound_font=_font(fonts, generator))
+    samples = render(load_midi(folder / f"{folder.name}.mid"), start, SECONDS, how)
+    return truth, augment(samples, generator)
 
 
 def folk_files(data: Path) -> dict[str, list[Path]]:
@@ -104,12 +114,13 @@ def folk_tunes(data: Path, each: int, fonts: list[Path], skip: int = 0) -> Itera
     """Play Nottingham tunes with chords, equally many of each metre, at random tempi."""
     for family, paths in folk_files(data).items():
         for path in paths[skip : skip + each]:
-            yield _folk_tune(path, family, fonts)
+            yield folk_tune(path, family, fonts)
 
 
-def _folk_tune(path: Path, family: str, fonts: list[Path]) -> tuple[Truth, FloatArray]:
+def folk_tune(path: Path, family: str, fonts: list[Path], turn: int = 0) -> tuple[Truth, FloatArray]:
+    """Play a tune; every turn at another tempo and on another instrument."""
     written = read_midi(path.read_bytes())
-    generator = _generator(path.name)
+    generator = _generator(f"{path.name}/{turn}" if turn else path.name)
     bpm = float(np.exp(generator.uniform(*np.log(TEMPI[family]))))
     quarters = 1.5 if family == "6/8" else 1.0
     speed = bpm / (float(np.median(written.tempo_bpm)) / quarters)
@@ -130,33 +141,47 @@ def classical_pieces(data: Path, each: int, fonts: list[Path], skip: int) -> Ite
     for path in by_hash(list((data / "midi_classical").glob("*.mid")))[skip:]:
         if not any(left.values()):
             return
-        found = _written(path)
-        if found is None or not left[found[0]]:
+        found = classical_stretch(path)
+        if found is None or not left[found.metre]:
             continue
-        family, start, bpm = found
-        generator = _generator(path.name)
-        how = Performance(sound_font=_font(fonts, generator), velocity=float(generator.uniform(0.8, 1.1)))
-        samples = augment(render(load_midi(path), start, SECONDS, how), generator)
-        left[family] -= 1
-        yield Truth(f"classical/{path.name}", bpm, 0, "unknown", family), samples
+        left[found.metre] -= 1
+        yield classical_piece(found, fonts)
 
 
-def _written(path: Path) -> tuple[str, float, float] | None:
-    """Metre, start and tempo of the middle of a file whose notes keep to one metre and tempo there; else None."""
+@dataclass(frozen=True)
+class ClassicalStretch:
+    """Half a minute of a file: where it starts (s), beats a minute and metre."""
+
+    path: Path
+    start: float
+    bpm: float
+    metre: str
+
+
+def classical_piece(stretch: ClassicalStretch, fonts: list[Path]) -> tuple[Truth, FloatArray]:
+    """Play a stretch on the file's own instruments."""
+    generator = _generator(stretch.path.name)
+    how = Performance(sound_font=_font(fonts, generator), velocity=float(generator.uniform(0.8, 1.1)))
+    samples = augment(render(load_midi(stretch.path), stretch.start, SECONDS, how), generator)
+    return Truth(f"classical/{stretch.path.name}", stretch.bpm, 0, "unknown", stretch.metre), samples
+
+
+def classical_stretch(path: Path, place: float = 0.5) -> ClassicalStretch | None:
+    """The stretch at a place (0 begins, 1 ends) of a file whose notes keep to one metre and tempo there; else None."""
     try:
         piece = read_midi(path.read_bytes())
     except LuceError:
         return None
-    start = max(0.0, piece.seconds / 2 - SECONDS / 2)
+    start = max(0.0, (piece.seconds - SECONDS) * place)
     names = {(meter.numerator, meter.denominator) for meter in piece.meters}
     beats = piece.beat_times[(piece.beat_times >= start) & (piece.beat_times < start + SECONDS)]
-    if len(names) != 1 or piece.seconds < SECONDS or beats.size < 12 or steadiness_of(piece) < _KEEPS:
+    if len(names) != 1 or piece.seconds < SECONDS or beats.size < 12 or steadiness_of(piece) < KEEPS:
         return None
     gaps = np.diff(beats)
     family = FAMILIES.get(names.pop())
     if family is None or gaps.std() > 0.04 * gaps.mean():
         return None
-    return family, start, 60 / float(np.median(gaps))
+    return ClassicalStretch(path, start, 60 / float(np.median(gaps)), family)
 
 
 def _generator(name: str) -> np.random.Generator:

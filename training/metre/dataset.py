@@ -1,28 +1,32 @@
-"""Stretches of notes whose metre and beat are known, spoiled as a transcription spoils them."""
+"""Stretches whose metre and beat are known: of written notes, spoiled as a transcription spoils, and heard ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from luce.errors import LuceError
-from luce.server.music.metre import METRES, RATIOS, metre_features
-from luce.server.music.midi import MidiMusic, read_midi
+from luce.server.music.metre import METRES, RATIOS
+from luce.server.music.metre_features import metre_features
+from luce.server.music.midi import MidiMusic, read_midi, steadiness_of
 from luce.server.music.notes import Notes
 from luce.server.music.onsets import ONSET_FRAMES_PER_SECOND
-from luce.server.music.pulse import follow_pulse, note_envelope
+from luce.server.music.pulse import Pulse, follow_pulse, joint_envelope, note_envelope
 from luce.server.music.spectra import FloatArray
-from training.evaluate.performances import FAMILIES, SECONDS, START, TEMPI, by_hash, folk_files, pop_folders, pop_truth
+from training.evaluate.performances import FAMILIES, KEEPS, SECONDS, TEMPI, by_hash, folk_files, pop_folders, pop_truth
+from training.metre.heard import HeardStretch, Skipped
 
-#: Songs of POP909 trained on, those after the ones that are evaluated on.
-POP_SONGS = 360
-#: Files of classical MIDI looked at, pieces made up, and stretches drawn from each Nottingham tune by metre.
-CLASSICAL_FILES, MADE_UP = 1200, 500
-TUNE_STRETCHES = {"4/4": 2, "3/4": 14, "6/8": 2}
+#: Pieces made up, and stretches drawn from each song, tune and file by metre: what is rare is drawn more often.
+MADE_UP = 1000
+SONG_STRETCHES = {"4/4": 3, "3/4": 24}
+TUNE_STRETCHES = {"4/4": 3, "3/4": 14, "6/8": 4}
+FILE_STRETCHES = {"4/4": 4, "3/4": 8, "6/8": 14}
+#: Where the stretches of a song may begin, seconds.
+_SONG_STARTS = (5.0, 150.0)
 _FEWEST_NOTES = 20
 
 
@@ -38,7 +42,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Examples:
-    """Features (N, 74), index of the metre (N,), index of the beat's ratio (N,), -1 where unknown; source (N,)."""
+    """Features (N, 242), index of the metre (N,), index of the beat's ratio (N,), -1 where unknown; source (N,)."""
 
     features: FloatArray
     metre: npt.NDArray[np.int64]
@@ -66,17 +70,21 @@ def spoil(notes: Notes, generator: np.random.Generator) -> Notes:
     return Notes.sorted(onset, onset + np.maximum(length, 0.05), pitch, amplitude)
 
 
-def pop_stretches(data: Path, skip: int) -> Iterator[Stretch]:
+def pop_stretches(data: Path, skipped: Skipped, generator: np.random.Generator) -> Iterator[Stretch]:
     """Excerpts of POP909 at their own tempo."""
-    for folder in pop_folders(data)[skip : skip + POP_SONGS]:
-        notes = read_midi((folder / f"{folder.name}.mid").read_bytes()).notes
-        yield Stretch("pop", notes.between(START, START + SECONDS), pop_truth(folder).bpm, "4/4")
+    for folder in pop_folders(data)[skipped.songs : skipped.songs_from]:
+        midi = read_midi((folder / f"{folder.name}.mid").read_bytes())
+        latest = min(_SONG_STARTS[1], midi.seconds - SECONDS)
+        for _ in range(SONG_STRETCHES[pop_truth(folder).metre]):
+            start = float(generator.uniform(_SONG_STARTS[0], max(latest, _SONG_STARTS[0])))
+            truth = pop_truth(folder, start)
+            yield Stretch("pop", midi.notes.between(start, start + SECONDS), truth.bpm, truth.metre)
 
 
-def folk_stretches(data: Path, skip: int, generator: np.random.Generator) -> Iterator[Stretch]:
+def folk_stretches(data: Path, skipped: Skipped, generator: np.random.Generator) -> Iterator[Stretch]:
     """Nottingham tunes at random tempi."""
     for metre, paths in folk_files(data).items():
-        for path in paths[skip:]:
+        for path in paths[skipped.tunes :]:
             midi = read_midi(path.read_bytes())
             for _ in range(TUNE_STRETCHES[metre]):
                 bpm = float(np.exp(generator.uniform(*np.log(TEMPI[metre]))))
@@ -87,16 +95,20 @@ def folk_stretches(data: Path, skip: int, generator: np.random.Generator) -> Ite
                 yield Stretch("folk", moved.between(start, start + SECONDS), bpm, metre)
 
 
-def classical_stretches(data: Path, generator: np.random.Generator) -> Iterator[Stretch]:
-    """Classical MIDI and VGMIDI with a tempo and a time signature, as written."""
-    files = by_hash(list((data / "midi_classical").glob("*.mid")))[:CLASSICAL_FILES]
+def classical_stretches(data: Path, skipped: Skipped, generator: np.random.Generator) -> Iterator[Stretch]:
+    """Classical MIDI and VGMIDI whose notes keep to a written tempo and time signature."""
+    files = by_hash(list((data / "midi_classical").glob("*.mid")))[: skipped.classical_from]
     for path in [*files, *sorted((data / "vgmidi" / "labelled").glob("*.mid"))]:
         try:
             midi = read_midi(path.read_bytes())
         except LuceError:
             continue
-        if midi.has_tempo and midi.meters and midi.seconds >= 20 and midi.notes.count <= 15_000:
-            yield from _written(midi, generator)
+        if not midi.has_tempo or not midi.meters or midi.seconds < 20 or midi.notes.count > 15_000:
+            continue
+        if steadiness_of(midi) >= KEEPS:
+            families = [FAMILIES.get((meter.numerator, meter.denominator)) for meter in midi.meters]
+            for _ in range(max(FILE_STRETCHES[family] if family else 0 for family in families)):
+                yield from _written(midi, generator)
 
 
 def _written(midi: MidiMusic, generator: np.random.Generator) -> Iterator[Stretch]:
@@ -134,10 +146,29 @@ def made_up_stretches(generator: np.random.Generator) -> Iterator[Stretch]:
         yield Stretch("made_up", notes, bpm, "4/4" if parts == 4 else "6/8")
 
 
-def collect(stretches: Iterator[Stretch], generator: np.random.Generator) -> Examples:
-    """Spoil the stretches, follow their pulse, and describe how they repeat."""
-    features: list[FloatArray] = []
-    labels: list[tuple[int, int, str]] = []
+class _Rows:
+    """Examples in the making."""
+
+    def __init__(self) -> None:
+        self._features: list[FloatArray] = []
+        self._labels: list[tuple[int, int, str]] = []
+
+    def add(self, notes: Notes, pulse: Pulse, bpm: float, metre: str, source: str) -> None:
+        """Describe how the notes repeat."""
+        near = np.abs(60 / bpm / pulse.period / np.array(RATIOS) - 1)
+        ratio = int(near.argmin()) if near.min() < 0.05 else -1
+        self._features.append(metre_features(notes, pulse))
+        self._labels.append((METRES.index(metre), ratio, source))
+
+    def examples(self) -> Examples:
+        """All of them."""
+        metre, ratios, source = zip(*self._labels, strict=True)
+        return Examples(np.stack(self._features), np.array(metre), np.array(ratios), np.array(source))
+
+
+def collect(stretches: Iterable[Stretch], generator: np.random.Generator) -> Examples:
+    """Spoil written stretches, follow their pulse, and describe how they repeat."""
+    rows = _Rows()
     for stretch in stretches:
         if stretch.notes.count < _FEWEST_NOTES:
             continue
@@ -145,10 +176,21 @@ def collect(stretches: Iterator[Stretch], generator: np.random.Generator) -> Exa
         if notes.count < _FEWEST_NOTES:
             continue
         frames = int((float(notes.offset_s.max()) + 0.5) * ONSET_FRAMES_PER_SECOND) + 1
-        pulse = follow_pulse(note_envelope(notes, frames))
-        near = np.abs(60 / stretch.bpm / pulse.period / np.array(RATIOS) - 1)
-        ratio = int(near.argmin()) if near.min() < 0.05 else -1
-        features.append(metre_features(notes, pulse))
-        labels.append((METRES.index(stretch.metre), ratio, stretch.source))
-    metre, ratios, source = zip(*labels, strict=True)
-    return Examples(np.stack(features), np.array(metre), np.array(ratios), np.array(source))
+        rows.add(notes, follow_pulse(note_envelope(notes, frames)), stretch.bpm, stretch.metre, stretch.source)
+    return rows.examples()
+
+
+def collect_heard(stretches: Iterable[HeardStretch]) -> Examples:
+    """Follow the pulse of what was heard, and describe how it repeats."""
+    rows = _Rows()
+    for stretch in stretches:
+        if stretch.notes.count >= _FEWEST_NOTES:
+            pulse, truth = follow_pulse(joint_envelope(stretch.envelope, stretch.notes)), stretch.truth
+            source = f"heard {truth.name.partition('/')[0]}"
+            rows.add(stretch.notes, pulse, truth.bpm, truth.metre, source)
+    return rows.examples()
+
+
+def joined(*parts: Examples) -> Examples:
+    """All examples of several sets."""
+    return Examples(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Examples)))

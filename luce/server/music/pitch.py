@@ -16,7 +16,7 @@ PEAK_HOP = 2048
 PEAK_FRAMES_PER_SECOND = SAMPLE_RATE / PEAK_HOP
 #: Strongest peaks kept in a frame.
 PEAK_COUNT = 24
-#: Frames that are worked on at a time, one and a half minutes, so that a long recording needs no more room than a short.
+#: Frames that are worked on at a time, one and a half minutes: a long recording needs little more room.
 _BLOCK_FRAMES = 1024
 
 #: The semitones of :func:`semitone_salience`: MIDI notes 33 (A1, 55 Hz) to 95 (B6, 1976 Hz).

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from luce.server.music.analysis import analyze
 from luce.server.music.metre import METRES, RATIOS, classify, estimate_metre
+from luce.server.music.metre_features import FEATURE_COUNT, LAGS, STREAMS, metre_features
 from luce.server.music.notes import Notes
 from luce.server.music.onsets import ONSET_FRAMES_PER_SECOND
 from luce.server.music.pulse import Pulse, follow_pulse, note_envelope
@@ -90,8 +91,32 @@ def test_any_notes_give_probabilities(rows: list[tuple[float, float, int]]) -> N
     assert ratios.shape == (len(RATIOS),)
 
 
+def test_what_comes_again_each_bar_stands_out_at_the_lag_of_a_bar() -> None:
+    notes = dance(3, 120.0)
+    pulse = Pulse(np.array([0.0, 30.0]), np.array([0.5, 0.5]))
+    features = metre_features(notes, pulse)
+    assert features.shape == (FEATURE_COUNT,)
+    table = dict(zip(STREAMS, features[:-2].reshape(len(STREAMS), len(LAGS)), strict=True))
+    for stream in ("bass", "chords"):
+        repeats = dict(zip(LAGS, table[stream].tolist(), strict=True))
+        assert repeats[3.0] > max(repeats[2.0], repeats[4.0]) + 0.2, stream
+
+
+def test_the_metre_of_a_long_piece_is_told_by_its_middle() -> None:
+    short = dance(4, 120.0, seconds=600.0)
+    repeats = [
+        Notes.sorted(short.onset_s + at, short.offset_s + at, short.pitch, short.amplitude) for at in (0, 600, 1200)
+    ]
+    parts = (
+        np.concatenate([getattr(part, name) for part in repeats])
+        for name in ("onset_s", "offset_s", "pitch", "amplitude")
+    )
+    pulse = Pulse(np.array([0.0, 1800.0]), np.array([0.5, 0.5]))
+    assert metre_features(Notes.sorted(*parts), pulse) == pytest.approx(metre_features(short, pulse), abs=0.02)
+
+
 def test_strange_features_are_clipped() -> None:
-    metres, ratios = classify(np.full(74, 1e9, np.float32))
+    metres, ratios = classify(np.full(FEATURE_COUNT, 1e9, np.float32))
     assert metres.shape == (len(METRES),)
     assert np.isfinite(metres).all()
     assert np.isfinite(ratios).all()
