@@ -27,8 +27,28 @@ def mix(first: Tensor, second: Tensor, gain: Tensor) -> Tensor:
     return _decibels(_power(first) + _power(second + gain[:, None, None]))
 
 
+def colour(mel: Tensor, generator: torch.Generator, spread: float = 3.5) -> Tensor:
+    """Give each clip a smooth spectral curve of its own, of ``spread`` dB at seven points: another instrument."""
+    count, _, bands = mel.shape
+    curve = torch.randn(count, 1, 7, generator=generator) * spread
+    return mel + functional.interpolate(curve, size=bands, mode="linear", align_corners=True)
+
+
+def warp(mel: Tensor, generator: torch.Generator) -> Tensor:
+    """Move each clip's bands by up to one and a half, and spread them by up to 4 %: other pitches and formants."""
+    count, _, bands = mel.shape
+    shift = torch.rand(count, 1, generator=generator) * 3 - 1.5
+    spread = 1 + (torch.rand(count, 1, generator=generator) * 2 - 1) * 0.04
+    place = ((torch.arange(bands) - bands / 2) * spread + bands / 2 + shift).clamp(0, bands - 1.001)
+    low = place.floor().long()
+    part = (place - low)[:, None]
+    below = mel.gather(2, low[:, None].expand_as(mel))
+    above = mel.gather(2, low[:, None].expand_as(mel) + 1)
+    return below * (1 - part) + above * part
+
+
 def distort(mel: Tensor, generator: torch.Generator) -> Tensor:
-    """Random tone, room, noise, level, gaps and shift of each clip."""
+    """Random bands, tone, room, noise, level, gaps and shift of each clip."""
     count, frames, bands = mel.shape
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
@@ -37,14 +57,19 @@ def distort(mel: Tensor, generator: torch.Generator) -> Tensor:
     def chosen(share: float) -> Tensor:
         return (torch.rand(count, generator=generator) < share).float()[:, None, None]
 
-    tone = torch.randn(count, 1, 7, generator=generator) * 2.5
-    tone[:, :, -1] -= uniform(0, 25, 1) * chosen(0.2)[:, :, 0]
-    mel = mel + functional.interpolate(tone, size=bands, mode="linear", align_corners=True)
-    mel = torch.where(chosen(0.35) > 0, _smear(mel, uniform(2.0, 25.0), uniform(0.03, 0.3)), mel)
-    slope = torch.linspace(0, 1, bands) * uniform(-30, 3, 1, 1)
-    level = uniform(-105, -62, 1, 1) + slope
-    rough = torch.randn(count, frames, bands, generator=generator) * 2.0
-    mel = torch.where(chosen(0.4) > 0, _decibels(_power(mel) + _power(level + rough)), mel)
+    moved = chosen(0.5)[:, 0, 0] > 0
+    mel = mel.clone()
+    mel[moved] = warp(mel[moved], generator)
+    dull = torch.zeros(count, 1, 7)
+    dull[:, :, -1] -= uniform(0, 25, 1) * chosen(0.2)[:, :, 0]
+    mel = colour(mel, generator) + functional.interpolate(dull, size=bands, mode="linear", align_corners=True)
+    roomy, decay, share = chosen(0.35)[:, 0, 0] > 0, uniform(2.0, 25.0), uniform(0.03, 0.3)
+    if bool(roomy.any()):
+        mel[roomy] = _smear(mel[roomy], decay[roomy], share[roomy])
+    noisy, slope = chosen(0.4)[:, 0, 0] > 0, torch.linspace(0, 1, bands) * uniform(-30, 3, 1, 1)
+    level = (uniform(-105, -62, 1, 1) + slope)[noisy]
+    rough = torch.randn(len(level), frames, bands, generator=generator) * 2.0
+    mel[noisy] = _decibels(_power(mel[noisy]) + _power(level + rough))
     mel = mel + uniform(-18, 8, 1, 1)
     mel = torch.roll(mel, int(torch.randint(frames, (), generator=generator)), dims=1)
     return _gaps(mel, generator).clamp_min(FLOOR_DB)

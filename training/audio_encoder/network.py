@@ -40,7 +40,7 @@ class Sizes:
     """
 
     labels: int
-    channels: tuple[int, ...] = (128, 256, 256, 256)
+    channels: tuple[int, ...] = (160, 320, 320, 320)
     summary: int = 256
     width: int = 256
     layers: int = 1

@@ -28,7 +28,7 @@ from training.music_emotion.sources import decode, load_midi
 KINDS = ("recorded", "other", "rendered", "stems")
 #: Pieces of each data set at most, and windows of a piece.
 PIECES = {"midi_classical": 1000, "pop909": 740, "nottingham": 270, "vgmidi": 204, "emopia": 240}
-WINDOWS = {"midi_classical": 2, "pop909": 3, "nottingham": 2, "vgmidi": 4, "emopia": 2}
+WINDOWS = {"midi_classical": 4, "pop909": 8, "nottingham": 6, "vgmidi": 12, "emopia": 5}
 #: How the windows of a data set are cast, in turn.
 CASTS = {
     "midi_classical": ("own", "orchestra", "own", "duo", "own", "band", "own", "solo"),

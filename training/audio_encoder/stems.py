@@ -18,7 +18,7 @@ from training.audio_encoder.arranging import Notes, cut, drum_part, heard, play,
 from training.music_emotion.render import Performance, render
 
 #: Windows of each program and sound font, and of drum kits.
-EACH, KITS = 7, 60
+EACH, KITS = 20, 150
 _SOURCES = ("pop909/", "emopia/", "midi_classical/")
 _BASS, _MELODIC = ("bass",), ("violin", "cello", "flute", "saxophone", "woodwind", "harmonica", "brass")
 

@@ -161,6 +161,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--bfloat16", action="store_true", help="faster where the processor has AVX512_BF16")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     options.run.mkdir(parents=True, exist_ok=True)
@@ -186,7 +187,8 @@ def main() -> None:
         optimiser.param_groups[0]["lr"] = (
             options.rate * min(1.0, (seen + 480) / 4800) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
         )
-        logits = model(tokens[:, :-1], states, labels)
+        with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
+            logits = model(tokens[:, :-1], states, labels).float()
         # The start is followed by the prefix, which is given: the model learns from the third token on.
         loss = functional.cross_entropy(logits[:, 2:].flatten(0, 1), tokens[:, 3:].flatten(), ignore_index=PAD)
         optimiser.zero_grad()
