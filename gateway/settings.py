@@ -70,7 +70,7 @@ class GatewaySettings(BaseSettings):
     max_paint_cost: int = Field(default=100 * 512 * 512 * 4, ge=192 * 192)
     """Most work one job may ask for: steps × width × height × n."""
 
-    max_music_cost: float = Field(default=180.0 * 4 * 6, ge=5)
+    max_music_cost: float = Field(default=180.0 * 4 * 8, ge=5)
     """Most music one job may ask for, seconds: length × n × candidates. A video counts as the longest that is taken."""
 
     max_inline_audio_s: float = Field(default=60.0, ge=0, le=600)

@@ -66,7 +66,7 @@ class MusicOptions(TypedDict, total=False):
         seconds: Length, 5..180; not for a video, whose own length it is.
         seed: Seed of the first piece, any 64-bit value; piece i takes seed + i. Left out: drawn by the server.
         n: How many pieces, 1..4.
-        candidates: So many are written of each, 1..8; the one is kept whose notes feel nearest.
+        candidates: So many are written of each, 1..12; the one is kept whose notes feel nearest.
         instruments: Names, such as "piano", at most 8.
         key: Such as "C major" or "F# minor".
         time_signature: "4/4", "3/4" or "6/8".

@@ -36,7 +36,7 @@ def add_music_arguments(parser: argparse.ArgumentParser) -> None:
         "--candidates",
         type=int,
         metavar="COUNT",
-        help="write so many of each, 1..8, and keep the one whose notes feel nearest (default: the server's)",
+        help="write so many of each, 1..12, and keep the one whose notes feel nearest (default: the server's, 8)",
     )
     parser.add_argument("--instruments", metavar="NAMES", help='with commas between, such as "violin,cello,piano"')
     parser.add_argument("--key", help='such as "D minor" (default: by the feeling)')

@@ -338,7 +338,7 @@ class MusicOptions(_message.Message):
     n: _builtins.int
     """How many pieces, 1..4."""
     candidates: _builtins.int
-    """So many are composed of each piece, 1..8, and the one is kept whose notes feel nearest to what was asked for."""
+    """So many are composed of each piece, 1..12, and the one is kept whose notes feel nearest to what was asked for."""
     key: _builtins.str
     """Such as "C major" or "F# minor"; empty: chosen."""
     time_signature: _builtins.str

@@ -51,8 +51,7 @@ def wish_of(
         key=order.key,
         mode=None if order.key else controls.mode,
         time_signature=metre,
-        tempo_bpm=order.tempo_bpm
-        or _whole_bars(bpm, metre, seconds),
+        tempo_bpm=order.tempo_bpm or _whole_bars(bpm, metre, seconds),
         instruments=order.instruments or _instruments(controls),
         given=beginning.tail if beginning else None,
     )

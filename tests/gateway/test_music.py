@@ -130,12 +130,12 @@ async def test_an_upload_is_scored_by_its_key_and_an_mp4_is_told_as_what_it_hold
         ({"text": "sea", "n": -1}, "n"),
         ({"text": "sea", "seed": 2**64}, "seed"),
         ({"text": "sea", "candidates": 0}, "candidates"),
-        ({"text": "sea", "seconds": 180, "n": 4, "candidates": 8}, "n"),
+        ({"text": "sea", "seconds": 180, "n": 4, "candidates": 9}, "n"),
         ({"text": "sea", "key": "H major"}, "key"),
         ({"text": "sea", "variation": 0.5}, "variation"),
         ({"midi_key": "a", "variation": 0}, "variation"),
         ({"midi_key": "a", "variation": 1.5}, "variation"),
-        ({"midi_key": "a", "variation": 1, "n": 4, "candidates": 8}, "n"),
+        ({"midi_key": "a", "variation": 1, "n": 4, "candidates": 9}, "n"),
         ({"text": "sea", "time_signature": "5/4"}, "time_signature"),
         ({"text": "sea", "audio_format": "aiff"}, "audio_format"),
         ({"text": "sea", "emotion": "warm"}, "emotion"),
@@ -172,7 +172,7 @@ async def test_a_text_of_a_megabyte_is_refused_in_json_and_in_a_form(doors: Door
         (PICTURE, {"accents": "true"}, 422, "accents"),
         (PICTURE, {"seconds": "500"}, 422, "seconds"),
         (CLIP, {"seconds": "10"}, 422, "seconds"),
-        (CLIP, {"n": "4", "candidates": "8"}, 422, "n"),
+        (CLIP, {"n": "4", "candidates": "9"}, 422, "n"),
     ],
 )
 async def test_bad_media_are_refused_before_they_become_a_job(

@@ -15,7 +15,7 @@ from luce.v1 import emotion_pb2, mapping_pb2
 
 SECONDS: Final = (5.0, 180.0)
 PIECES: Final = (1, 4)
-CANDIDATES: Final = (1, 8)
+CANDIDATES: Final = (1, 12)
 TEMPO_BPM: Final = (40.0, 220.0)
 VARIATION: Final = (0.05, 1.0)
 TEXT_CHARACTERS: Final = (1, 16_000)
@@ -25,7 +25,7 @@ AUDIO_FORMATS: Final = ("wav", "flac", "ogg", "mp3")
 METRES: Final = ("4/4", "3/4", "6/8")
 
 DEFAULT_SECONDS: Final = 30.0
-DEFAULT_CANDIDATES: Final = 6
+DEFAULT_CANDIDATES: Final = 8
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _KEY: Final = re.compile(r"([A-Ga-g])\s*(#|♯|b|♭|sharp|flat)?\s*(major|minor|maj|min|m)?", re.IGNORECASE)

@@ -46,7 +46,7 @@ def test_what_is_no_key_is_refused_with_an_example(text: str) -> None:
         ("seconds", mapping_pb2.MusicOptions(seconds=float("nan"))),
         ("seconds", mapping_pb2.MusicOptions(seconds=181)),
         ("n", mapping_pb2.MusicOptions(n=0)),
-        ("candidates", mapping_pb2.MusicOptions(candidates=9)),
+        ("candidates", mapping_pb2.MusicOptions(candidates=13)),
         ("tempo_bpm", mapping_pb2.MusicOptions(tempo_bpm=500)),
         ("instruments", mapping_pb2.MusicOptions(instruments=["piano"] * 9)),
         ("instruments", mapping_pb2.MusicOptions(instruments=[""])),

@@ -26,7 +26,7 @@ DRUM_CHANNEL: Final = 9
 
 _LOUDNESS: Final = 76
 """Velocity where arousal is neutral; it rises and falls by so much towards 1 and -1."""
-_AROUSAL: Final = 32
+_AROUSAL: Final = 44
 _BALANCE: Final = {MELODY: 10, HARMONY: -10, BASS: 0}
 _DOWNBEAT, _BEAT = 6, 3
 _SWELL: Final = 4

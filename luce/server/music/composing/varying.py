@@ -1,8 +1,8 @@
 """Variations of a given piece: bar for bar, some as they are, the others written anew from what stands there.
 
-A bar is varied by going on from it: the composer hears the last bars of the variation, then the bar that is varied, and
-writes the next. What it learned of music is that a bar resembles the one before it, in rhythm, harmony and line; so
-what it writes is what a piece might have made of the bar, in its place.
+A bar is varied by going on from it: the composer hears the last bar of the variation, then three times the bar that is
+varied, and writes the next. What it learned of music is that what came again and again comes again, in rhythm, harmony
+and line; so what it writes is what a piece might have made of the bar, in its place.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from luce.server.music.composing.controls import Controls
-from luce.server.music.composing.drafting import Draft
+from luce.server.music.composing.drafting import TAIL, VARIED_HEARD, Draft
 from luce.server.music.composing.given import Given
 from luce.server.music.composing.planning import Moment, Wish
 from luce.server.music.composing.reading import Key
@@ -67,9 +67,11 @@ def test_a_bar_that_is_varied_is_the_last_that_the_composer_hears() -> None:
         assert request is not None
         heard = decode(request["prefix"][0][:-1])
         assert request["prefix"][0][-1] == bar_token(1)
-        last = heard.bars - 2  # the announced bar to come is one of them
-        assert heard.between(last, last + 1).pitch.tolist() == [36, 60 + bar]
-        assert heard.between(0, last).pitch.tolist() == [72] * min(bar, 3)
+        ahead = 1  # the first bar token counts the bar to come
+        own = heard.bars - ahead - VARIED_HEARD
+        assert own == min(bar, TAIL - VARIED_HEARD)
+        assert heard.between(0, own).pitch.tolist() == [72] * own
+        assert heard.between(own, heard.bars).pitch.tolist() == [36, 60 + bar] * VARIED_HEARD
         draft.accept(np.array([FIRST_POSITION, FIRST_LENGTH, int(note_tokens([MELODY], [72])[0]), END]))
 
 
