@@ -126,9 +126,7 @@ class Hearing:
         """How long a recording says it is; None where it does not, and for MIDI, which is read at once."""
         return None if data.startswith(MAGIC) else (await self._decoder.probe(data)).duration_s
 
-    async def _listen(
-        self, data: bytes, brief: bool, waiting: Patience, on_seconds: OnSeconds | None
-    ) -> Description:
+    async def _listen(self, data: bytes, brief: bool, waiting: Patience, on_seconds: OnSeconds | None) -> Description:
         captions: asyncio.Task[Captions] | None = None
 
         async with together() as group:
