@@ -38,10 +38,15 @@ def test_every_ear_hears_the_whole_recording_in_pieces_of_ten_seconds(sizes: lis
     async def hear(queue: asyncio.Queue[FloatArray | None]) -> list[FloatArray]:
         return [piece async for piece in _taken(queue)]
 
+    told: list[float] = []
+
+    async def on_seconds(seconds: float) -> None:
+        told.append(seconds)
+
     async def run() -> list[list[FloatArray]]:
         queues: list[asyncio.Queue[FloatArray | None]] = [asyncio.Queue(2) for _ in range(2)]
         async with together() as group:
-            group.create_task(_share(blocks_of(samples, sizes), queues))
+            group.create_task(_share(blocks_of(samples, sizes), queues, on_seconds))
             ears = [group.create_task(hear(queue)) for queue in queues]
         return [ear.result() for ear in ears]
 
@@ -49,6 +54,7 @@ def test_every_ear_hears_the_whole_recording_in_pieces_of_ten_seconds(sizes: lis
         np.testing.assert_array_equal(np.concatenate(heard), samples)
         assert all(piece.size == PIECE for piece in heard[:-1])
         assert 0 < heard[-1].size <= PIECE
+    assert told == [10.0 * (index + 1) for index in range(length // PIECE)]
 
 
 async def test_of_several_failures_that_of_the_request_is_raised_as_it_is() -> None:

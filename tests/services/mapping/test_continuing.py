@@ -35,7 +35,8 @@ async def test_words_and_options_turn_it_where_they_want(hall: Hall) -> None:
 async def test_a_variation_is_as_long_as_its_theme_and_keeps_the_bars_that_are_not_written_anew(hall: Hall) -> None:
     job = await hall.go_on(WALTZ, seconds=None, variation=0.5)
     (piece,) = pieces_of(job)
-    assert (piece.key, piece.time_signature, piece.tempo_bpm) == ("D minor", "3/4", pytest.approx(96, abs=0.01))
+    assert (piece.key, piece.time_signature) == ("D minor", "3/4")
+    assert piece.tempo_bpm == pytest.approx(96, abs=0.01)
     given, varied = read_given(WALTZ), read_given(await hall.get(piece.midi))
     assert piece.duration_s == pytest.approx(given.seconds, abs=0.01)
     assert varied.score.bars == given.score.bars
@@ -57,6 +58,6 @@ async def test_a_variation_is_as_long_as_its_theme_and_keeps_the_bars_that_are_n
 async def test_what_cannot_be_gone_on_from_is_told(
     hall: Hall, midi: bytes, options: dict[str, str], code: str, field: str
 ) -> None:
-    job = await hall.go_on(midi, "", **options)
+    job = await hall.go_on(midi, "", **options)  # type: ignore[arg-type]
     assert job.state == jobs_pb2.JOB_STATE_FAILED
     assert (job.problem.code, job.problem.field, job.attempts) == (code, field, 1)
