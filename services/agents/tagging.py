@@ -60,10 +60,17 @@ def sounds_like(probabilities: FloatArray) -> Tag:
 
 
 def tell_tags(music: agents_pb2.MusicDescription, probabilities: FloatArray) -> None:
-    """Put what was heard, at or above its threshold, into a description; of what is no music only the kind of sound."""
+    """Put what was heard, at or above its threshold, into a description; of what is no music only the kind of sound.
+
+    Some kind of sound it always is: where none reaches its threshold the likeliest is told, with its low probability.
+    """
     dimensions = DIMENSIONS if is_music(probabilities) else ("sound",)
     for dimension in dimensions:
-        for tag, probability in tags().heard(probabilities, dimension):
+        heard = list(tags().heard(probabilities, dimension))
+        if dimension == "sound" and not heard:
+            likeliest = sounds_like(probabilities)
+            heard = [(likeliest, float(probabilities[tags().index(likeliest.name)]))]
+        for tag, probability in heard:
             music.tags.add(dimension=dimension, name=tag.name, confidence=probability)
 
 

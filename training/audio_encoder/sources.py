@@ -43,7 +43,7 @@ _ROMANTIC = (
     *("rachmaninov", "grieg", "tchaikovsky", "dvorak", "albeniz", "skriabin", "faure", "alkan", "chaminade", "saint"),
     *("franck", "verdi", "wagner", "paganini"),
 )
-_SPOKEN, _OTHER = 360, 520
+_SPOKEN, _OTHER = 360, 2400
 _HELD_OUT, _DEV = 0.13, 0.06
 _SLOW, _FAST = 84.0, 126.0
 #: Mean valence and arousal of VGMIDI.
@@ -290,8 +290,8 @@ def others(data: Path, share: Share) -> Iterator[Sound]:
                 yield Sound(samples, nothing | {"speech": 1.0}, f"speech/{index}", "speech", split)
     makers: dict[str, Callable[[np.random.Generator], FloatArray]] = {
         "noise": nonmusic.coloured_noise,
-        "tone": nonmusic.steady_tones,
-        "click": nonmusic.impulses,
+        "tone": lambda generator: nonmusic.steady_tones(generator) if generator.random() < 0.5 else _sine(generator),
+        "click": lambda generator: nonmusic.impulses(generator) if generator.random() < 0.5 else _knock(generator),
         "silence": lambda generator: np.zeros(round(WINDOW_SECONDS * SAMPLE_RATE), np.float32),
     }
     for index in range(_OTHER):
@@ -303,12 +303,31 @@ def others(data: Path, share: Share) -> Iterator[Sound]:
             yield Sound(samples, nothing | {kind: 1.0}, f"{kind}/{index}", kind, split)
 
 
+def _sine(generator: np.random.Generator) -> FloatArray:
+    """One pure tone."""
+    phase = (
+        2 * np.pi * 60 * 2 ** generator.uniform(0, 6.5) / SAMPLE_RATE * np.arange(round(WINDOW_SECONDS * SAMPLE_RATE))
+    )
+    return np.sin(phase).astype(np.float32)
+
+
+def _knock(generator: np.random.Generator) -> FloatArray:
+    """One or two short knocks within the first second, and nothing more."""
+    samples = np.zeros(round(WINDOW_SECONDS * SAMPLE_RATE), np.float32)
+    for _ in range(int(generator.integers(1, 3))):
+        length = int(10 ** generator.uniform(0, 3.3))
+        knock = generator.standard_normal(length) * np.exp(-5 * np.arange(length) / length)
+        start = int(generator.uniform(0, SAMPLE_RATE))
+        samples[start : start + length] += knock.astype(np.float32)
+    return samples
+
+
 def _levelled(samples: FloatArray, generator: np.random.Generator) -> FloatArray:
     """At a random level, at times over a faint noise floor or for a part of the window alone."""
     power, levelled = float(np.sqrt(np.mean(np.square(samples)))), samples.astype(np.float64)
     if power > 0:
         levelled *= 10 ** (generator.uniform(-45, -8) / 20) / power
-        if generator.random() < 0.25:
+        if generator.random() < 0.5:
             levelled *= np.arange(samples.size) < generator.uniform(0.03, 0.9) * samples.size
     if generator.random() < 0.6:
         levelled += generator.standard_normal(samples.size) * 10 ** (generator.uniform(-95, -72) / 20)

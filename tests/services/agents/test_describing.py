@@ -44,8 +44,8 @@ async def test_the_description_is_told_before_the_job_ends(studio: Studio, happy
 
 
 async def test_a_job_tells_how_much_of_a_recording_it_has_listened_to(studio: Studio) -> None:
-    clicks = np.tile(np.concatenate([np.hanning(400), np.zeros(10_625)]), 180).astype(np.float32)
-    audio = await studio.upload(wav_bytes(0.5 * clicks))
+    click = (16_000 * np.hanning(400)).astype(np.int16)
+    audio = await studio.upload(wav_bytes(np.tile(np.pad(click, (0, 10_625)), 360), rate=22_050))
     job, _ = await studio.jobs.submit(jobs_pb2.Task(describe=agents_pb2.DescribeRequest(audio=audio)), owner=OWNER)
     told = [event.progress async for event in studio.jobs.watch(job.id, OWNER) if event.HasField("progress")]
     listened = [progress.fraction for progress in told if progress.stage == "listen"]
