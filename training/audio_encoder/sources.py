@@ -308,7 +308,8 @@ def _sine(generator: np.random.Generator) -> FloatArray:
     phase = (
         2 * np.pi * 60 * 2 ** generator.uniform(0, 6.5) / SAMPLE_RATE * np.arange(round(WINDOW_SECONDS * SAMPLE_RATE))
     )
-    return np.sin(phase).astype(np.float32)
+    result: FloatArray = np.sin(phase).astype(np.float32)
+    return result
 
 
 def _knock(generator: np.random.Generator) -> FloatArray:
