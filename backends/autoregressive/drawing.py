@@ -52,14 +52,7 @@ class Sampled:
         free = [codebook for codebook, token in enumerate(decided) if token == FREE]
         for codebook in free:
             decided[codebook] = self._pick(logits[0, codebook])
-        self._decided[self.step] = decided
-        self._last = decided
-        self.step += 1
-        if free and len(decided) == 1:
-            self._follow(int(decided[0]))
-        if not self.reason and self.step == self._pattern.steps:
-            self.reason = "length"
-        return (0,)
+        return self._decide(decided, follow=bool(free) and len(decided) == 1)
 
     def ask(self) -> sampling.Ask | None:
         """How its next token is to be drawn, for `take`; None where `accept` has to see the logits.
@@ -84,13 +77,7 @@ class Sampled:
             raise RequestFailed("INTERNAL", NOTHING_FINITE)
         token, log_probability = found
         self.log_probability += log_probability
-        self._decided[self.step, 0] = token
-        self._last = self._decided[self.step]
-        self.step += 1
-        self._follow(token)
-        if not self.reason and self.step == self._pattern.steps:
-            self.reason = "length"
-        return (0,)
+        return self._decide(np.array([token], np.int64), follow=True)
 
     def frames(self) -> int:
         """Complete frames; what may turn out to be a stop sequence is held back."""
@@ -114,6 +101,17 @@ class Sampled:
         )
         self.log_probability += log_probability
         return token
+
+    def _decide(self, tokens: Ids, *, follow: bool) -> Sequence[int]:
+        """Take a step's tokens (K,); those of one codebook that were free are followed by the rules."""
+        self._decided[self.step] = tokens
+        self._last = tokens
+        self.step += 1
+        if follow:
+            self._follow(int(tokens[0]))
+        if not self.reason and self.step == self._pattern.steps:
+            self.reason = "length"
+        return (0,)
 
     def _follow(self, token: int) -> None:
         self._tokens.append(token)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from luce.server.jobs import JobContext
-from luce.server.jobs.patience import patiently
 from luce.server.jobs.together import together
 from luce.server.media import encode_png
 from services.agents.generator import MODEL, Picture, PictureGenerator, PictureOrder, Step
@@ -58,6 +57,7 @@ class Easel:
         """
         done = [0.0] * len(orders)
         places = asyncio.Semaphore(self._settings.pictures_in_flight)
+        patiently = context.patience(self._settings.outage_pause_s)
 
         async def one(place: int) -> Picture:
             async def on_step(step: Step) -> None:
@@ -74,10 +74,7 @@ class Easel:
                         orders[place],
                         timeout_s=min(self._settings.picture_timeout_s, context.deadline.remaining()),
                         on_step=on_step,
-                    ),
-                    deadline=context.deadline,
-                    longest_pause_s=self._settings.outage_pause_s,
-                    what=f"job {context.job_id}",
+                    )
                 )
 
         async with together() as group:

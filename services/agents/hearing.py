@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from luce.server.jobs import JobContext
-from luce.server.jobs.patience import Patience, at_once, patience
+from luce.server.jobs.patience import Patience, at_once
 from luce.server.jobs.together import together
 from luce.server.media import MediaDecoder
 from luce.server.music.midi import MAGIC
@@ -105,9 +105,7 @@ class Hearing:
         await context.progress("fetch", 0.0)
         with context.stage("fetch"):
             data = await context.objects.get(key, owner=context.owner, deadline=context.deadline)
-        waiting = patience(
-            deadline=context.deadline, longest_pause_s=self._outage_pause_s, what=f"job {context.job_id}"
-        )
+        waiting = context.patience(self._outage_pause_s)
         await context.progress("listen", decoded)
         with context.stage("listen"):
             whole = await self._seconds(data)

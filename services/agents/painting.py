@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from luce.server.jobs import JobContext
-from luce.server.jobs.patience import patiently
 from luce.server.media import Audio, MediaDecoder, encode_png
 from luce.server.media.animation import AUDIO_RATE
 from luce.server.music.midi import MAGIC
@@ -108,11 +107,9 @@ class Painter:
         order = paint_order(task.task.paint)
         music = await self._listen(order, context) if order.audio_key else None
         with context.stage("imagine"):
+            patiently = context.patience(self._settings.outage_pause_s)
             imagined = await patiently(
-                lambda: self._imagination.imagine(music, order.text, prompt_count(order), context.seed, order.agents),
-                deadline=context.deadline,
-                longest_pause_s=self._settings.outage_pause_s,
-                what=f"job {context.job_id}",
+                lambda: self._imagination.imagine(music, order.text, prompt_count(order), context.seed, order.agents)
             )
             prompts = list(imagined.prompts)
             for prompt in prompts:
@@ -171,12 +168,7 @@ class Painter:
             meant = await self._critic.read([one.prompt for one in wanted], [one.emotion for one in wanted])
             return await self._critic.measure([picture.pixels for picture in pictures], meant)
 
-        return await patiently(
-            look,
-            deadline=context.deadline,
-            longest_pause_s=self._settings.outage_pause_s,
-            what=f"job {context.job_id}",
-        )
+        return await context.patience(self._settings.outage_pause_s)(look)
 
     async def _film(
         self, order: PaintOrder, kept: Sequence[_Kept], music: agents_pb2.MusicDescription, context: JobContext

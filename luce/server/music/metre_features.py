@@ -23,9 +23,9 @@ STREAMS = (
 FEATURE_COUNT = len(STREAMS) * len(LAGS) + 2
 #: Bins a pulse on which the music is laid out.
 _BINS = 24
-#: A longer piece is told by so many pulses of its middle, some ten minutes.
+#: A longer piece is told by so many pulses around its middle note, some ten minutes.
 _MOST_PULSES = 1200.0
-#: A note is of the bass where none is lower within so many pulses, and of a chord's onset within the second.
+#: A note is of the bass where none is lower within so many pulses, and is struck with those within so many of it.
 _BASS_REACH, _CHORD_REACH = 2.1, 0.05
 #: Notes struck together that make a chord.
 _CHORD_NOTES = 3
@@ -49,7 +49,8 @@ def metre_features(notes: Notes, pulse: Pulse) -> FloatArray:
         pulse: of the piece.
     """
     begin, end = pulse.phase(notes.onset_s), pulse.phase(notes.offset_s)
-    first = max(0.0, (float(end.max()) - _MOST_PULSES) / 2)
+    # Around a note, not around half of the time, where nothing may sound.
+    first = max(0.0, float(np.sort(begin)[begin.size // 2]) - _MOST_PULSES / 2)
     kept = (begin >= first) & (begin < first + _MOST_PULSES)
     begin, end, pitch = begin[kept] - first, end[kept] - first, notes.pitch[kept].astype(np.int64)
     loud = notes.amplitude[kept].astype(np.float64)

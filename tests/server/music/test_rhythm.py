@@ -115,6 +115,17 @@ def test_the_metre_of_a_long_piece_is_told_by_its_middle() -> None:
     assert metre_features(Notes.sorted(*parts), pulse) == pytest.approx(metre_features(short, pulse), abs=0.02)
 
 
+def test_a_long_piece_that_is_silent_in_the_middle_has_a_metre() -> None:
+    played = dance(3, 120.0)
+    late = Notes.sorted(played.onset_s + 3000, played.offset_s + 3000, played.pitch, played.amplitude)
+    parts = (
+        np.concatenate([getattr(part, name) for part in (played, late)])
+        for name in ("onset_s", "offset_s", "pitch", "amplitude")
+    )
+    pulse = Pulse(np.array([0.0, 3000.0]), np.array([0.5, 0.5]))
+    assert estimate_metre(Notes.sorted(*parts), pulse)[0].name == "3/4"
+
+
 def test_strange_features_are_clipped() -> None:
     metres, ratios = classify(np.full(FEATURE_COUNT, 1e9, np.float32))
     assert metres.shape == (len(METRES),)
