@@ -10,6 +10,7 @@ from statistics import fmean
 import pytest
 
 from luce.server.vocabulary import lexicon, vocabulary
+from luce.v1 import agents_pb2
 from services.agents.roles import Brief, ColourAgent, StyleAgent, Task, brief_of
 from services.agents.roles.seeing import nearness, seen
 from tests.services.agents.imagine import prompts
@@ -72,9 +73,9 @@ def test_the_first_picture_of_a_set_goes_by_feeling_and_the_further_ones_bring_o
 
 
 @pytest.mark.parametrize("music", [HAPPY, ANGRY, SAD, CALM])
-def test_prompts_foretell_a_feeling_on_the_side_of_the_music(music: object) -> None:
-    found = [prompt.emotion for seed in range(10) for prompt in prompts(music, "", 4, seed)]  # type: ignore[arg-type]
-    side = brief_of(music)  # type: ignore[arg-type]
+def test_prompts_foretell_a_feeling_on_the_side_of_the_music(music: agents_pb2.MusicDescription) -> None:
+    found = [prompt.emotion for seed in range(10) for prompt in prompts(music, "", 4, seed)]
+    side = brief_of(music)
     middle = seen({})
     assert (fmean(one.valence for one in found) > middle[0]) == (side.valence > 0)
     assert (fmean(one.arousal for one in found) > middle[1]) == (side.arousal > 0)

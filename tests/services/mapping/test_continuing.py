@@ -48,16 +48,16 @@ async def test_a_variation_is_as_long_as_its_theme_and_keeps_the_bars_that_are_n
 
 
 @pytest.mark.parametrize(
-    ("midi", "options", "code", "field"),
+    ("midi", "time_signature", "code", "field"),
     [
-        (b"MThd but no more", {}, "malformed_media", "midi"),
-        (WALTZ[:60], {}, "malformed_media", "midi"),
-        (WALTZ, {"time_signature": "4/4"}, "invalid_argument", "time_signature"),
+        (b"MThd but no more", "", "malformed_media", "midi"),
+        (WALTZ[:60], "", "malformed_media", "midi"),
+        (WALTZ, "4/4", "invalid_argument", "time_signature"),
     ],
 )
 async def test_what_cannot_be_gone_on_from_is_told(
-    hall: Hall, midi: bytes, options: dict[str, str], code: str, field: str
+    hall: Hall, midi: bytes, time_signature: str, code: str, field: str
 ) -> None:
-    job = await hall.go_on(midi, "", **options)  # type: ignore[arg-type]
+    job = await hall.go_on(midi, time_signature=time_signature)
     assert job.state == jobs_pb2.JOB_STATE_FAILED
     assert (job.problem.code, job.problem.field, job.attempts) == (code, field, 1)
