@@ -261,7 +261,8 @@ async def test_a_late_worker_cannot_overwrite_the_truth(
         patched.setattr("luce.server.jobs.attempt.Attempt._heartbeat", silent)
         await studio.worker(stalled)
         job, _ = await jobs.submit(paint(), owner=OWNER)
-        await until(lambda: is_running(jobs, job.id))
+        # The record says "running" a moment before the attempt takes its heartbeat; the handler starts after it.
+        await until(lambda: attempts == [1])
     await studio.worker(prompt)
     done = await jobs.wait(job.id, OWNER, 10)
     assert (done.state, done.result.paint.images[0].image.key, done.attempts) == (
