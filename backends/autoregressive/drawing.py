@@ -11,7 +11,7 @@ from backends.autoregressive.errors import RequestFailed
 from backends.autoregressive.events import FloatArray, Ids
 from backends.autoregressive.pattern import FREE, Pattern
 from backends.autoregressive.request import DecodingRequest
-from backends.autoregressive.search import NOTHING_FINITE, NOTHING_LEFT, Rules
+from backends.autoregressive.search import NOTHING_FINITE, Rules
 
 
 class Sampled:
@@ -50,8 +50,10 @@ class Sampled:
         """Decide each codebook's token."""
         decided = self._pattern.forced(self.step)
         free = [codebook for codebook, token in enumerate(decided) if token == FREE]
-        for codebook in free:
-            decided[codebook] = self._pick(logits[0, codebook])
+        if free:
+            found = sampling.pick(logits[0, free], [self._ask() for _ in free])
+            for codebook, one in zip(free, found, strict=True):
+                decided[codebook] = self._taken(one)
         return self._decide(decided, follow=bool(free) and len(decided) == 1)
 
     def ask(self) -> sampling.Ask | None:
@@ -60,12 +62,7 @@ class Sampled:
         Asking takes a number from the stream: whoever asks has to go on with `take`.
         """
         known = self.step < self._pattern.known or len(self._last) > 1
-        if known or self._rules.holds_end(len(self._tokens)):
-            return None
-        request = self._request
-        uniform = self._random.random() if request.temperature else 0.0
-        allowed = self._rules.mask(self._state)
-        return sampling.Ask(allowed, uniform, request.temperature, request.top_k, request.top_p)
+        return None if known else self._ask()
 
     def take(self, found: tuple[int, float] | None) -> Sequence[int]:
         """Decide the token that was drawn, as `accept` does.
@@ -73,11 +70,7 @@ class Sampled:
         Raises:
             RequestFailed: INTERNAL, there was none.
         """
-        if found is None:
-            raise RequestFailed("INTERNAL", NOTHING_FINITE)
-        token, log_probability = found
-        self.log_probability += log_probability
-        return self._decide(np.array([token], np.int64), follow=True)
+        return self._decide(np.array([self._taken(found)], np.int64), follow=True)
 
     def frames(self) -> int:
         """Complete frames; what may turn out to be a stop sequence is held back."""
@@ -90,15 +83,16 @@ class Sampled:
         """Decided frames."""
         return self._pattern.gather(self._decided, start, end)
 
-    def _pick(self, logits: FloatArray) -> int:
-        allowed = self._rules.restrict(logits, self._state, len(self._tokens))
-        if allowed is not logits and allowed.max() == -np.inf:
-            raise RequestFailed("INTERNAL", NOTHING_LEFT)
-        request = self._request
+    def _ask(self) -> sampling.Ask:
+        request, rules = self._request, self._rules
         uniform = self._random.random() if request.temperature else 0.0
-        token, log_probability = sampling.pick(
-            allowed, uniform, temperature=request.temperature, k=request.top_k, p=request.top_p
-        )
+        allowed, held = rules.mask(self._state), rules.held(len(self._tokens))
+        return sampling.Ask(allowed, held, uniform, request.temperature, request.top_k, request.top_p)
+
+    def _taken(self, found: tuple[int, float] | None) -> int:
+        if found is None:
+            raise RequestFailed("INTERNAL", NOTHING_FINITE)
+        token, log_probability = found
         self.log_probability += log_probability
         return token
 

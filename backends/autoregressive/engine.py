@@ -22,7 +22,7 @@ from backends.autoregressive.finish import Finisher, Media
 from backends.autoregressive.generation import Generation
 from backends.autoregressive.ladder import RowLadder
 from backends.autoregressive.request import DecodingRequest
-from backends.autoregressive.sampling import Ask, guide, pick_together
+from backends.autoregressive.sampling import Ask, guide, pick
 from backends.autoregressive.search import Search
 from backends.autoregressive.slots import Row, Shelf, Slots
 from backends.autoregressive.strategy import begin
@@ -268,7 +268,7 @@ class Engine:
                 rows.append(_logits(state, outcomes)[0])
         if not keys:
             return {}
-        return dict(zip(keys, pick_together(np.concatenate(rows), asks), strict=True))
+        return dict(zip(keys, pick(np.concatenate(rows), asks), strict=True))
 
     def _advance(
         self,

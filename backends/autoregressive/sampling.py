@@ -39,7 +39,7 @@ def log_softmax(logits: npt.NDArray[np.floating]) -> Doubles:
 
 
 def restrict(logits: FloatArray, allowed: Mask) -> FloatArray:
-    """Logits (V,) with -inf where a token is not allowed."""
+    """Logits with -inf where a token is not allowed."""
     return np.where(allowed, logits, np.float32(-np.inf))
 
 
@@ -57,60 +57,13 @@ def top_k(values: Doubles, k: int) -> Ids:
     return first
 
 
-def top_p(probabilities: Doubles, p: float) -> Ids:
-    """Indices of the nucleus (Holtzman et al., 2020): the fewest largest values that make up a share of `p`.
-
-    The one that reaches the share belongs to it, so one always does; 1 is all of them. Values need not sum to 1.
-    """
-    if p >= 1:
-        return np.arange(len(probabilities))
-    order = np.argsort(-probabilities, kind="stable")
-    sums = probabilities[order].cumsum()
-    found = order[: int(sums.searchsorted(p * sums[-1])) + 1]
-    found.sort()
-    return found
-
-
-def draw(probabilities: Doubles, uniform: float) -> int:
-    """The index at `uniform` (in [0, 1)) of a distribution, which need not be normalised."""
-    sums = probabilities.cumsum()
-    found = int(sums.searchsorted(uniform * sums[-1], side="right"))
-    # Rounding may lead behind the last one that can be drawn at all.
-    return found if found < len(sums) else int(np.flatnonzero(probabilities)[-1])
-
-
-def pick(logits: FloatArray, uniform: float, *, temperature: float, k: int, p: float) -> tuple[int, float]:
-    """One token from (V,) logits of which one is finite at least; temperature 0 takes the most probable one.
-
-    Returns it with the natural logarithm of its probability among all of them, at temperature 1. This runs for every
-    token of every request, so it is written to touch the arrays as seldom as may be.
-    """
-    values: Doubles = logits.astype(np.float64)
-    values -= values.max()
-    weights = np.exp(values)
-    total = float(weights.sum())
-    if temperature == 0:
-        token = int(values.argmax())
-    else:
-        probabilities = weights if temperature == 1 else np.exp(values / temperature)
-        tokens = top_k(values, k) if k else None
-        if tokens is not None:
-            probabilities = probabilities[tokens]
-        if p < 1:
-            nucleus = top_p(probabilities, p)
-            probabilities = probabilities[nucleus]
-            tokens = nucleus if tokens is None else tokens[nucleus]
-        token = draw(probabilities, uniform)
-        token = token if tokens is None else int(tokens[token])
-    return token, float(values[token]) - math.log(total)
-
-
 @dataclass(frozen=True, slots=True)
 class Ask:
     """How one token is to be drawn.
 
     Attributes:
         allowed: (V,) what may come; None is everything.
+        held: a token that may come only where nothing else can, such as an end that is too early; None is none.
         uniform: in [0, 1), from the request's stream.
         temperature: 0 takes the most probable one.
         k: of top-k; 0 is all.
@@ -118,24 +71,22 @@ class Ask:
     """
 
     allowed: Mask | None
+    held: int | None
     uniform: float
     temperature: float
     k: int
     p: float
 
 
-def pick_together(logits: FloatArray, asks: Sequence[Ask]) -> list[tuple[int, float] | None]:
-    """`pick` for each row of logits (R, V): the tokens and what each is worth, the same bits in any company.
+def pick(logits: FloatArray, asks: Sequence[Ask]) -> list[tuple[int, float] | None]:
+    """One token for each row of logits (R, V): by temperature, top-k and top-p, the same bits in any company.
 
-    None where nothing that may come has a finite logit, or some logit is NaN or infinite. A step of many requests costs
-    little more than that of one: what is done, is done to all rows at once.
+    Returns each with the natural logarithm of its probability among all that may come, at temperature 1; None where
+    nothing that may come has a finite logit, or some logit is NaN or infinite. A step of many requests costs little
+    more than that of one: what is done, is done to all rows at once.
     """
-    rows, size = logits.shape
-    allowed = np.ones((rows, size), np.bool_)
-    for row, ask in enumerate(asks):
-        if ask.allowed is not None:
-            allowed[row] = ask.allowed
-    values: Doubles = np.where(allowed, logits, np.float32(-np.inf)).astype(np.float64)
+    values: Doubles = _allowed(logits, asks).astype(np.float64)
+    _hold(values, asks)
     best = values.max(axis=-1, keepdims=True)
     # A NaN that may not come spoils the row too, as does one that may.
     sound = np.isfinite(best[:, 0]) & (logits.max(axis=-1) < np.inf)
@@ -143,25 +94,49 @@ def pick_together(logits: FloatArray, asks: Sequence[Ask]) -> list[tuple[int, fl
     values -= best
     weights = np.exp(values)
     totals = weights.sum(axis=-1)
-    temperature = np.array([ask.temperature or 1.0 for ask in asks])
-    probabilities = weights if (temperature == 1).all() else np.exp(values / temperature[:, None])
-    probabilities = _kept(probabilities, asks)
-    sums = probabilities.cumsum(axis=-1)
-    ends = np.array([ask.uniform for ask in asks]) * sums[:, -1]
-    tokens = (sums <= ends[:, None]).sum(axis=-1)
-    found: list[tuple[int, float] | None] = []
+    tokens = values.argmax(axis=-1)
+    drawn = [row for row, ask in enumerate(asks) if ask.temperature]
+    if drawn:
+        every = len(drawn) == len(asks)
+        chosen = (values, weights) if every else (values[drawn], weights[drawn])
+        tokens[drawn] = _draw(*chosen, [asks[row] for row in drawn])
+    worth = values[np.arange(len(asks)), tokens].tolist()
+    return [
+        (token, value - math.log(total)) if right else None
+        for token, value, total, right in zip(tokens.tolist(), worth, totals.tolist(), sound.tolist(), strict=True)
+    ]
+
+
+def _allowed(logits: FloatArray, asks: Sequence[Ask]) -> FloatArray:
+    """Logits (R, V) with -inf where a token is not allowed."""
+    if all(ask.allowed is None for ask in asks):
+        return logits
+    allowed = np.ones(logits.shape, np.bool_)
     for row, ask in enumerate(asks):
-        token = int(tokens[row])
-        if not sound[row]:
-            found.append(None)
-            continue
-        if ask.temperature == 0:
-            token = int(values[row].argmax())
-        elif token >= size:
-            # Rounding may lead behind the last one that can be drawn at all.
-            token = int(np.flatnonzero(probabilities[row])[-1])
-        found.append((token, float(values[row, token]) - math.log(totals[row])))
-    return found
+        if ask.allowed is not None:
+            allowed[row] = ask.allowed
+    return restrict(logits, allowed)
+
+
+def _draw(values: Doubles, weights: Doubles, asks: Sequence[Ask]) -> Ids:
+    """Tokens (R,) of rows whose logarithms (R, V) and their exponentials stand below 1."""
+    temperature = np.array([ask.temperature for ask in asks])
+    probabilities = weights if (temperature == 1).all() else np.exp(values / temperature[:, None])
+    sums = _kept(probabilities, asks).cumsum(axis=-1)
+    ends = np.array([ask.uniform for ask in asks]) * sums[:, -1]
+    # Rounding may lead behind the last one that can be drawn at all.
+    last = (sums < sums[:, -1:]).sum(axis=-1)
+    return np.minimum((sums <= ends[:, None]).sum(axis=-1), last)
+
+
+def _hold(values: Doubles, asks: Sequence[Ask]) -> None:
+    """Take out of (R, V) what is held back, but for rows where nothing else is left."""
+    rows = [row for row, ask in enumerate(asks) if ask.held is not None]
+    if rows:
+        places = rows, [ask.held for ask in asks if ask.held is not None]
+        kept = values[places]
+        values[places] = -np.inf
+        values[places] = np.where(np.isfinite(values[rows].max(axis=-1)), -np.inf, kept)
 
 
 def _kept(probabilities: Doubles, asks: Sequence[Ask]) -> Doubles:

@@ -99,9 +99,10 @@ class Rules:
         found = logits
         if self._constraint is not None:
             found = sampling.restrict(found, self._constraint.allowed(state))
-        if self.holds_end(count):
+        held = self.held(count)
+        if held is not None:
             others = found.copy()
-            others[self._eos] = -np.inf
+            others[held] = -np.inf
             # An end that nothing else may take the place of is better than none.
             found = others if np.isfinite(others.max()) else found
         return found
@@ -110,9 +111,9 @@ class Rules:
         """(V,) what the constraint lets come; None: everything."""
         return None if self._constraint is None else self._constraint.allowed(state)
 
-    def holds_end(self, count: int) -> bool:
-        """Whether the end may not come yet after `count` tokens."""
-        return self._eos is not None and count < self._min_tokens
+    def held(self, count: int) -> int | None:
+        """The end, where it may not come yet after `count` tokens."""
+        return self._eos if count < self._min_tokens else None
 
     def advance(self, state: State, token: int) -> State:
         """The constraint's next state."""
