@@ -27,7 +27,7 @@ POP_SONGS, TUNES = 40, 20
 #: Songs of POP909, tunes and classical files beyond all that anything was trained on or chosen by, and how many.
 UNTOUCHED_FROM, UNTOUCHED_SONGS = 740, 40
 UNTOUCHED_TUNES = 8
-CLASSICAL_FROM, UNTOUCHED_PIECES = 1200, 10
+CLASSICAL_FROM, CLASSICAL_TO, UNTOUCHED_PIECES = 1200, 1500, 10
 SOURCES = ("pop909", "nottingham", "classical")
 _TOLERANCE = 0.04
 

@@ -158,10 +158,13 @@ class ClassicalStretch:
     metre: str
 
 
-def classical_piece(stretch: ClassicalStretch, fonts: list[Path]) -> tuple[Truth, FloatArray]:
-    """Play a stretch on the file's own instruments."""
-    generator = _generator(stretch.path.name)
-    how = Performance(sound_font=_font(fonts, generator), velocity=float(generator.uniform(0.8, 1.1)))
+def classical_piece(stretch: ClassicalStretch, fonts: list[Path], turn: int = 0) -> tuple[Truth, FloatArray]:
+    """Play a stretch on the file's own instruments; in a turn that is odd on another one."""
+    generator = _generator(f"{stretch.path.name}/{turn}" if turn else stretch.path.name)
+    if turn % 2:
+        how = dataclasses.replace(random_performance(generator), sound_font=_font(fonts, generator))
+    else:
+        how = Performance(sound_font=_font(fonts, generator), velocity=float(generator.uniform(0.8, 1.1)))
     samples = augment(render(load_midi(stretch.path), stretch.start, SECONDS, how), generator)
     return Truth(f"classical/{stretch.path.name}", stretch.bpm, 0, "unknown", stretch.metre), samples
 

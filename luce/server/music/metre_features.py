@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.ndimage
 
+from luce.server.music.metre_layout import LONGEST, Floats, voices
 from luce.server.music.notes import Notes
 from luce.server.music.pulse import Pulse
 from luce.server.music.spectra import FloatArray
@@ -23,17 +24,9 @@ STREAMS = (
 FEATURE_COUNT = len(STREAMS) * len(LAGS) + 2
 #: Bins a pulse on which the music is laid out.
 _BINS = 24
-#: A longer piece is told by so many pulses around its middle note, some ten minutes.
-_MOST_PULSES = 1200.0
-#: A note is of the bass where none is lower within so many pulses, and is struck with those within so many of it.
-_BASS_REACH, _CHORD_REACH = 2.1, 0.05
 #: Notes struck together that make a chord.
 _CHORD_NOTES = 3
-#: A note's length counts to so many pulses.
-_LONGEST = 4.0
 _LOWEST, _PITCHES = 21, 88
-
-Floats = npt.NDArray[np.float64]
 
 
 def metre_features(notes: Notes, pulse: Pulse) -> FloatArray:
@@ -49,16 +42,12 @@ def metre_features(notes: Notes, pulse: Pulse) -> FloatArray:
         pulse: of the piece.
     """
     begin, end = pulse.phase(notes.onset_s), pulse.phase(notes.offset_s)
-    # Around a note, not around half of the time, where nothing may sound.
-    first = max(0.0, float(np.sort(begin)[begin.size // 2]) - _MOST_PULSES / 2)
-    kept = (begin >= first) & (begin < first + _MOST_PULSES)
-    begin, end, pitch = begin[kept] - first, end[kept] - first, notes.pitch[kept].astype(np.int64)
-    loud = notes.amplitude[kept].astype(np.float64)
+    pitch, loud = notes.pitch.astype(np.int64), notes.amplitude.astype(np.float64)
     span = max(float(end.max(initial=0.0)), LAGS[-1] + 2)
     size = int(np.ceil(span * _BINS)) + 1
     place = np.clip(np.rint(begin * _BINS).astype(np.int64), 0, size - 1)
-    lengths = np.minimum(end - begin, _LONGEST)
-    low, high, company = _voices(begin, pitch)
+    lengths = np.minimum(end - begin, LONGEST)
+    low, high, company = voices(begin, pitch)
     weights = (loud, loud * lengths, loud * low, loud * lengths * low, loud * lengths * high)
     rows = [_repetition(_onsets(place, weight, size)) for weight in (*weights, loud * (company >= _CHORD_NOTES))]
     held = np.sqrt(np.maximum(lengths, 0.05))
@@ -105,19 +94,3 @@ def _repetition(stream: npt.NDArray[np.floating]) -> Floats:
         product = np.einsum("rt,rt->", rows[:, shift:], rows[:, :-shift], dtype=np.float64) if kept > _BINS else 0.0
         found.append(float(product) / energy * length / max(kept, 1))
     return np.array(found)
-
-
-def _voices(
-    begin: Floats, pitch: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-    """Whether each note is of the bass, whether it is the highest of its onset, and how many are struck with it."""
-    order = np.maximum.accumulate(begin)
-
-    def near(reach: float) -> list[tuple[int, int]]:
-        first, last = np.searchsorted(order, begin - reach), np.searchsorted(order, begin + reach, side="right")
-        return list(zip(first.tolist(), last.tolist(), strict=True))
-
-    lowest = np.array([int(pitch[a:b].min()) for a, b in near(_BASS_REACH)], np.int64)
-    together = near(_CHORD_REACH)
-    highest = np.array([int(pitch[a:b].max()) for a, b in together], np.int64)
-    return pitch <= lowest + 2, pitch >= highest, np.array([b - a for a, b in together], np.int64)

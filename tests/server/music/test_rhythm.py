@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from luce.server.music.analysis import analyze
-from luce.server.music.metre import METRES, RATIOS, classify, estimate_metre
+from luce.server.music.metre import METRES, RATIOS, _networks, classify, estimate_metre
 from luce.server.music.metre_features import FEATURE_COUNT, LAGS, STREAMS, metre_features
+from luce.server.music.metre_layout import ROWS, lay_out
 from luce.server.music.notes import Notes
 from luce.server.music.onsets import ONSET_FRAMES_PER_SECOND
 from luce.server.music.pulse import Pulse, follow_pulse, note_envelope
@@ -112,7 +113,11 @@ def test_the_metre_of_a_long_piece_is_told_by_its_middle() -> None:
         for name in ("onset_s", "offset_s", "pitch", "amplitude")
     )
     pulse = Pulse(np.array([0.0, 1800.0]), np.array([0.5, 0.5]))
-    assert metre_features(Notes.sorted(*parts), pulse) == pytest.approx(metre_features(short, pulse), abs=0.02)
+    metre, ratios = estimate_metre(Notes.sorted(*parts), pulse)
+    alone, its_ratios = estimate_metre(short, pulse)
+    assert (metre.name, alone.name) == ("4/4", "4/4")
+    assert metre.confidence == pytest.approx(alone.confidence, abs=0.1)
+    assert ratios == pytest.approx(its_ratios, abs=0.1)
 
 
 def test_a_long_piece_that_is_silent_in_the_middle_has_a_metre() -> None:
@@ -126,11 +131,32 @@ def test_a_long_piece_that_is_silent_in_the_middle_has_a_metre() -> None:
     assert estimate_metre(Notes.sorted(*parts), pulse)[0].name == "3/4"
 
 
+@pytest.mark.parametrize("times", [1 / 2, 2 / 3, 1.0, 3 / 2, 2.0])
+def test_the_metre_is_told_on_the_grid_of_a_multiple_of_the_pulse_too(times: float) -> None:
+    for beats in (3, 4):
+        pulse = Pulse(np.array([0.0, 30.0]), np.array([0.5, 0.5]) * times)
+        metres, ratios = classify(dance(beats, 120.0), pulse)
+        assert METRES[int(metres.argmax())] == f"{beats}/4"
+        if times in (0.5, 1.0, 2.0):
+            assert RATIOS[int(ratios.argmax())] == pytest.approx(1 / times)
+
+
 def test_strange_features_are_clipped() -> None:
-    metres, ratios = classify(np.full(FEATURE_COUNT, 1e9, np.float32))
-    assert metres.shape == (len(METRES),)
-    assert np.isfinite(metres).all()
-    assert np.isfinite(ratios).all()
+    notes = dance(3, 120.0)
+    layout = lay_out(notes, Pulse(np.array([0.0, 30.0]), np.array([0.5, 0.5])))
+    (network, *_) = _networks()
+    strange, stranger = (network(layout, np.full(FEATURE_COUNT, value, np.float32)) for value in (1e9, 1e30))
+    assert np.isfinite(strange).all()
+    assert strange.tolist() == stranger.tolist()
+
+
+def test_an_onset_between_two_bins_is_shared_by_them() -> None:
+    notes = Notes.sorted([0.0, 1.0 + 0.5 / 24], [0.5, 1.5], [60, 64], [0.64, 0.64])
+    layout = lay_out(notes, Pulse(np.array([0.0, 2.0]), np.array([0.5, 0.5])))
+    assert layout.shape[0] == ROWS
+    assert layout[0, [0, 1]].tolist() == pytest.approx([0.8, 0.0], abs=1e-3)
+    assert np.square(layout[0, [24, 25]]) == pytest.approx([0.32, 0.32], abs=0.02)
+    assert (layout[5 + 60 % 12, 1:11] == layout[5 + 60 % 12, 0]).all()
 
 
 @pytest.mark.parametrize(
