@@ -126,7 +126,8 @@ def _draw(values: Doubles, weights: Doubles, asks: Sequence[Ask]) -> Ids:
     ends = np.array([ask.uniform for ask in asks]) * sums[:, -1]
     # Rounding may lead behind the last one that can be drawn at all.
     last = (sums < sums[:, -1:]).sum(axis=-1)
-    return np.minimum((sums <= ends[:, None]).sum(axis=-1), last)
+    found: Ids = np.minimum((sums <= ends[:, None]).sum(axis=-1), last)
+    return found
 
 
 def _hold(values: Doubles, asks: Sequence[Ask]) -> None:
