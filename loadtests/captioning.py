@@ -1,6 +1,7 @@
 """How fast captions are written by the real Triton, alone and together.
 
-The committed captioner writes captions of 50 tokens for 1, 4 and 16 requests at a time, with one thread.
+The committed captioner writes captions of 50 tokens for 1, 4 and 16 requests at a time, with one thread. What is told
+is told of the time in which as many are in flight: as one ends, the next begins, until four for each place have.
 
     python -m loadtests.captioning
 
@@ -31,8 +32,10 @@ from luce.server.music.captions import prefix
 MODEL: Final = "music_captioner"
 TOGETHER: Final = (1, 4, 16)
 TOKENS: Final = 50
-CAPTIONS: Final = 16
-"""Captions of one measurement, however many are in flight."""
+FEWEST: Final = 16
+"""Captions of one measurement at least."""
+WAVES: Final = 4
+"""Captions that follow one another in each place at least; the first and the last one do not count."""
 DEADLINE_S: Final = 60.0
 
 
@@ -46,16 +49,19 @@ async def _write(client: InferenceClient, seed: int, shapes: dict[str, list[int]
 
 
 async def _rate(client: InferenceClient, together: int, shapes: dict[str, list[int]]) -> float:
-    """Tokens a second."""
+    """Tokens a second, from when the places' first captions have ended until their last ones begin."""
     places = asyncio.Semaphore(together)
+    captions = max(FEWEST, WAVES * together)
+    ended: list[float] = []
 
     async def one(seed: int) -> None:
         async with places:
             await _write(client, seed, shapes)
+            ended.append(time.perf_counter())
 
-    start = time.perf_counter()
-    await asyncio.gather(*(one(seed) for seed in range(CAPTIONS)))
-    return CAPTIONS * TOKENS / (time.perf_counter() - start)
+    await asyncio.gather(*(one(seed) for seed in range(captions)))
+    counted = captions - 2 * together
+    return counted * TOKENS / (ended[captions - together - 1] - ended[together - 1])
 
 
 async def measure(rounds: int) -> dict[int, float]:

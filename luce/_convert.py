@@ -254,6 +254,7 @@ def measures(message: agents_pb2.PictureMeasures) -> types.PictureMeasures:
         brightness=message.brightness,
         warmth=message.warmth,
         saturation=message.saturation,
+        aesthetic=message.aesthetic if message.HasField("aesthetic") else None,
     )
 
 

@@ -278,6 +278,7 @@ class PictureMeasures:
         brightness: Mean luma, 0..1.
         warmth: Mean of red minus blue, -1..1.
         saturation: Mean saturation (HSV), 0..1.
+        aesthetic: Score of the published aesthetic predictor, about 1..10; None where the server has none.
     """
 
     emotion: Emotion
@@ -288,6 +289,7 @@ class PictureMeasures:
     brightness: float
     warmth: float
     saturation: float
+    aesthetic: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -182,7 +182,7 @@ def painted_image(image: agents_pb2.PaintedImage) -> dict[str, Any]:
 def measures(told: agents_pb2.PictureMeasures) -> dict[str, Any]:
     """How well a picture fits."""
 
-    def optional(field: Literal["va_similarity", "va_cosine", "sem_score"]) -> float | None:
+    def optional(field: Literal["va_similarity", "va_cosine", "sem_score", "aesthetic"]) -> float | None:
         return _rounded(getattr(told, field), 4) if told.HasField(field) else None
 
     return {
@@ -194,6 +194,7 @@ def measures(told: agents_pb2.PictureMeasures) -> dict[str, Any]:
         "brightness": _rounded(told.brightness, 4),
         "warmth": _rounded(told.warmth, 4),
         "saturation": _rounded(told.saturation, 4),
+        "aesthetic": optional("aesthetic"),
     }
 
 

@@ -211,7 +211,8 @@ class Prompts(BaseModel):
 class PictureMeasures(BaseModel):
     """How well a picture fits what was wanted, as the server's models see it.
 
-    Similarities to the music are null without music; `sem_score` is where the prompt names no scene.
+    Similarities to the music are null without music; `sem_score` is where the prompt names no scene; `aesthetic`, about
+    1..10, is where the server has no model for it.
     """
 
     image_emotion: Emotion
@@ -222,6 +223,7 @@ class PictureMeasures(BaseModel):
     brightness: float
     warmth: float
     saturation: float
+    aesthetic: float | None
 
 
 class PaintedImage(BaseModel):

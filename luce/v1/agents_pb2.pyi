@@ -1039,6 +1039,7 @@ class PictureMeasures(_message.Message):
     BRIGHTNESS_FIELD_NUMBER: _builtins.int
     WARMTH_FIELD_NUMBER: _builtins.int
     SATURATION_FIELD_NUMBER: _builtins.int
+    AESTHETIC_FIELD_NUMBER: _builtins.int
     va_similarity: _builtins.float
     """Similarity of the picture's emotion and the music's, 0..1: 1 - distance / (2 √2). Absent without music."""
     va_cosine: _builtins.float
@@ -1053,6 +1054,8 @@ class PictureMeasures(_message.Message):
     """Mean of red minus blue, -1..1."""
     saturation: _builtins.float
     """Mean saturation (HSV), 0..1."""
+    aesthetic: _builtins.float
+    """Score of the published aesthetic predictor, about 1..10. Absent where the server has no `image_aesthetics`."""
     @_builtins.property
     def image_emotion(self) -> _emotion_pb2.Emotion:
         """How the picture feels, by `image_emotion`."""
@@ -1068,17 +1071,22 @@ class PictureMeasures(_message.Message):
         brightness: _builtins.float = ...,
         warmth: _builtins.float = ...,
         saturation: _builtins.float = ...,
+        aesthetic: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_sem_score", b"_sem_score", "_va_cosine", b"_va_cosine", "_va_similarity", b"_va_similarity", "image_emotion", b"image_emotion", "sem_score", b"sem_score", "va_cosine", b"va_cosine", "va_similarity", b"va_similarity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_aesthetic", b"_aesthetic", "_sem_score", b"_sem_score", "_va_cosine", b"_va_cosine", "_va_similarity", b"_va_similarity", "aesthetic", b"aesthetic", "image_emotion", b"image_emotion", "sem_score", b"sem_score", "va_cosine", b"va_cosine", "va_similarity", b"va_similarity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sem_score", b"_sem_score", "_va_cosine", b"_va_cosine", "_va_similarity", b"_va_similarity", "brightness", b"brightness", "image_emotion", b"image_emotion", "saturation", b"saturation", "sem_score", b"sem_score", "text_similarity", b"text_similarity", "va_cosine", b"va_cosine", "va_similarity", b"va_similarity", "warmth", b"warmth"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aesthetic", b"_aesthetic", "_sem_score", b"_sem_score", "_va_cosine", b"_va_cosine", "_va_similarity", b"_va_similarity", "aesthetic", b"aesthetic", "brightness", b"brightness", "image_emotion", b"image_emotion", "saturation", b"saturation", "sem_score", b"sem_score", "text_similarity", b"text_similarity", "va_cosine", b"va_cosine", "va_similarity", b"va_similarity", "warmth", b"warmth"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__aesthetic: _TypeAlias = _typing.Literal["aesthetic"]  # noqa: Y015
+    _WhichOneofArgType__aesthetic: _TypeAlias = _typing.Literal["_aesthetic", b"_aesthetic"]  # noqa: Y015
     _WhichOneofReturnType__sem_score: _TypeAlias = _typing.Literal["sem_score"]  # noqa: Y015
     _WhichOneofArgType__sem_score: _TypeAlias = _typing.Literal["_sem_score", b"_sem_score"]  # noqa: Y015
     _WhichOneofReturnType__va_cosine: _TypeAlias = _typing.Literal["va_cosine"]  # noqa: Y015
     _WhichOneofArgType__va_cosine: _TypeAlias = _typing.Literal["_va_cosine", b"_va_cosine"]  # noqa: Y015
     _WhichOneofReturnType__va_similarity: _TypeAlias = _typing.Literal["va_similarity"]  # noqa: Y015
     _WhichOneofArgType__va_similarity: _TypeAlias = _typing.Literal["_va_similarity", b"_va_similarity"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__aesthetic) -> _WhichOneofReturnType__aesthetic | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sem_score) -> _WhichOneofReturnType__sem_score | None: ...
     @_typing.overload

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from luce.errors import Internal
 from luce.server.inference import InferenceClient
 from luce.server.music.descriptors import WINDOW_SECONDS, window_starts
+from luce.server.music.emotion_whole import emotion_of_whole
 from luce.v1 import agents_pb2, emotion_pb2
 
 
@@ -63,4 +64,5 @@ def tell_emotions(
             valence_uncertainty=float(spread[0]),
             arousal_uncertainty=float(spread[1]),
         )
-    music.emotion.CopyFrom(emotion_pb2.Emotion(valence=float(emotion[-1, 0]), arousal=float(emotion[-1, 1])))
+    valence, arousal = emotion_of_whole(emotion, uncertainty)
+    music.emotion.CopyFrom(emotion_pb2.Emotion(valence=float(valence), arousal=float(arousal)))

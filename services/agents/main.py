@@ -17,7 +17,7 @@ from luce.server.llm import LanguageModel, LanguageModelSettings
 from luce.server.media import MediaDecoder, MediaSettings
 from luce.server.metrics import Metrics
 from luce.server.settings import BusSettings, HostSettings, JobSettings, TelemetrySettings, TritonSettings
-from luce.server.vision import PictureReader
+from luce.server.vision import AestheticJudge, PictureReader, aesthetics
 from luce.server.vision import reader as vision
 from luce.v1 import agents_pb2
 from services.agents import captioning, encoding, generator, listening, reading
@@ -77,8 +77,13 @@ async def serve() -> None:
     sense = Sense(TextFeeler(inference) if language is not None else None)
     imagination = Imagination(matcher, mind, Mind(settings.mind), sense, settings.think_s)
     agents = Agents(ObjectStore(nc.jetstream(), bus), hearing, imagination)
+    judge = AestheticJudge(inference, timeout_s=settings.infer_timeout_s) if settings.aesthetics else None
+    models = (*MODELS, aesthetics.MODEL) if settings.aesthetics else MODELS
     critic = PictureCritic(
-        PictureReader(inference, timeout_s=settings.infer_timeout_s), embedder, timeout_s=settings.infer_timeout_s
+        PictureReader(inference, timeout_s=settings.infer_timeout_s),
+        embedder,
+        judge=judge,
+        timeout_s=settings.infer_timeout_s,
     )
     painter = Painter(hearing, imagination, PictureGenerator(inference), critic, decoder, settings)
     describer = Describer(hearing)
@@ -97,7 +102,7 @@ async def serve() -> None:
             JobWorker("paint", painter, concurrency=settings.concurrency, settings=jobs, bus=bus),
             JobWorker("describe", describer, concurrency=settings.describe_concurrency, settings=jobs, bus=bus),
         ],
-        dependencies=[Dependency("triton", lambda: inference.ready(MODELS))],
+        dependencies=[Dependency("triton", lambda: inference.ready(models))],
         settings=HostSettings(),
         warm_up=warm_up,
         metrics=metrics,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from luce.emotion import Emotion
 from luce.server import measures
 from luce.server.inference import TextEmbedder
-from luce.server.vision import PictureReader, Seen
+from luce.server.vision import AestheticJudge, PictureReader, Seen
+from luce.server.vision.aesthetics import MODEL as AESTHETICS
 from luce.v1 import agents_pb2, emotion_pb2
 
 # How much content counts beside emotion where the best of several is chosen. Both are similarities with 1 at best, and
@@ -60,11 +61,20 @@ class PictureCritic:
     Args:
         reader: Looks at pictures.
         embedder: Reads prompts.
+        judge: Scores beauty, where the repository can; None: nobody does.
         timeout_s: Longest call to the text encoder, seconds.
     """
 
-    def __init__(self, reader: PictureReader, embedder: TextEmbedder, *, timeout_s: float = 20.0) -> None:
+    def __init__(
+        self,
+        reader: PictureReader,
+        embedder: TextEmbedder,
+        *,
+        judge: AestheticJudge | None = None,
+        timeout_s: float = 20.0,
+    ) -> None:
         self._reader = reader
+        self._judge = judge
         self._embedder = embedder
         self._timeout_s = timeout_s
 
@@ -102,7 +112,13 @@ class PictureCritic:
             Unavailable, DeadlineExceeded, ResourceExhausted: A model is away, slow, or full.
         """
         seen = await self._reader.read(list(pictures))
-        return [_measured(*row) for row in zip(pictures, seen, meant, strict=True)]
+        found = [_measured(*row) for row in zip(pictures, seen, meant, strict=True)]
+        if self._judge is None:
+            return found
+        scores, version = await self._judge.score(list(pictures))
+        for one, score in zip(found, scores, strict=True):
+            one.told.aesthetic = score
+        return [replace(one, models=(*one.models, (AESTHETICS, version))) for one in found]
 
 
 def best(candidates: Sequence[Measured]) -> int:

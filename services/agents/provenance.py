@@ -57,6 +57,8 @@ def of_picture(
         "luce:text_similarity": f"{told.text_similarity:.3f}",
         "luce:measures_version": measures.VERSION,
     }
+    if told.HasField("aesthetic"):
+        found["luce:aesthetic"] = f"{told.aesthetic:.2f}"
     if prompt.HasField("emotion"):
         found["luce:prompt_emotion"] = told_emotion(prompt.emotion)
     if music is not None:

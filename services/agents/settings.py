@@ -42,6 +42,9 @@ class AgentsSettings(BaseSettings):
     think_s: float = Field(default=45.0, gt=0, le=600)
     """How long the agents may ask a language model for one request, seconds; then they go on by rules."""
 
+    aesthetics: bool = False
+    """Whether `image_aesthetics`, a model of the profile `full`, scores painted pictures; then it has to be ready."""
+
     picture_timeout_s: float = Field(default=300.0, gt=0, le=3600)
     """How long one picture may take, its time in the queue included, seconds."""
 

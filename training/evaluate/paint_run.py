@@ -186,7 +186,8 @@ async def _picture(client: AsyncClient, clip: Clip, prompt: Prompt, condition: s
     (image,) = painting.images
     if image.measures is None:
         raise RuntimeError("the server does not measure pictures")
-    return {
+    beauty = {} if image.measures.aesthetic is None else {"aesthetic": image.measures.aesthetic}
+    return beauty | {
         "valence": image.measures.emotion.valence,
         "arousal": image.measures.emotion.arousal,
         "text_similarity": image.measures.text_similarity,

@@ -78,6 +78,8 @@ def per_clip(row: Row) -> dict[str, float]:
         seen, heard = np.array([row.picture["valence"], row.picture["arousal"]]), np.array(row.heard)
         found["va"] = float(measures.va_similarity(seen, heard))
         found["va_cosine"] = float(measures.va_cosine(seen, heard))
+        if "aesthetic" in row.picture:
+            found["aesthetic"] = row.picture["aesthetic"]
         found["clip_score"] = CLIP_SCORE_WEIGHT * max(0.0, row.picture["text_similarity"])
     return found
 

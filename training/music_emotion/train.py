@@ -15,6 +15,7 @@ import scipy.stats
 import torch
 
 from luce.server.music.emotion_input import MUSIC_EMOTION_NAMES
+from luce.server.music.emotion_whole import emotion_of_whole
 from luce.server.music.spectra import FloatArray
 from training.evaluate.regression import regression_metrics
 from training.music_emotion import dataset
@@ -33,6 +34,16 @@ _FOLDS = 5
 def by_take(rows: Dataset, predicted: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The truth and the prediction of each whole take, each (P, 2)."""
     return rows.emotion[rows.whole], predicted[rows.whole]
+
+
+def joined(rows: Dataset, predicted: FloatArray, spread: FloatArray) -> FloatArray:
+    """Predictions (N, 2) with those of whole takes joined with their windows', as they are served."""
+    result, start = predicted.copy(), 0
+    for end in np.flatnonzero(rows.whole).tolist():
+        if end > start:
+            result[end] = emotion_of_whole(predicted[start : end + 1], spread[start : end + 1])
+        start = end + 1
+    return result
 
 
 def score(rows: Dataset, predicted: FloatArray, level: str) -> dict[str, dict[str, float]]:
@@ -87,6 +98,7 @@ def evaluate(
     for name in names:
         rows = sources[name].select(sources[name].held_out)
         predicted, spread = session.run(["emotion", "uncertainty"], {"descriptors": rows.descriptors})
+        predicted = joined(rows, predicted, spread)
         plain = rows.version == 0
         windows = plain & ~rows.whole
         error = np.abs(predicted - rows.emotion)[windows] / spread[windows]
@@ -109,8 +121,8 @@ def evaluate(
         "mean_uncertainty": round(float(spread.mean()), 3),
     }
     clips = sources["emopia"]
-    predicted, _ = session.run(["emotion", "uncertainty"], {"descriptors": clips.descriptors})
-    signs, guess = by_take(clips, predicted)
+    predicted, spread = session.run(["emotion", "uncertainty"], {"descriptors": clips.descriptors})
+    signs, guess = by_take(clips, joined(clips, predicted, spread))
     quadrants: dict[str, object] = {"clips": len(signs)}
     for axis, name in enumerate(("valence", "arousal")):
         high, low = guess[signs[:, axis] > 0, axis], guess[signs[:, axis] < 0, axis]

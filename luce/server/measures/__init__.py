@@ -12,8 +12,9 @@ own; `VERSION` changes when a definition does, so that figures with different de
     retrieval  P@k
     pictures  brightness, warmth, colourfulness; weighted similarity and BES of MusePainter
 
-The aesthetic score of MESA-MIG (Table 1) is a network on CLIP ViT-L/14 and belongs to the published weights: no ratings
-of beauty were at hand to train a small one on, and a made-up number would be worse than none.
+The aesthetic score of MESA-MIG (Table 1) is a published network on CLIP ViT-L/14: `export.image_aesthetics` builds it
+for the profile `full`, and `luce.server.vision.AestheticJudge` asks it. The studio models have none: no ratings of
+beauty were at hand to train a small one on, and a made-up number would be worse than none.
 """
 
 from __future__ import annotations

@@ -13,8 +13,11 @@ from services.agents.roles.choice import Choice, Role
 from services.agents.roles.choosing import choose
 from services.agents.roles.seeing import nearness
 
-# Log-weight of a unit of warmth and of brightness at full valence: palettes span 0.7 of warmth and 0.2 of brightness.
-_WARMTH_LEAN: Final = 22.0
+# How warm (red minus blue) a picture is at full valence, and how strictly. Were warmth only leant on, excitement would
+# decide it where music is neither pleasant nor unpleasant: fire and blood are warm, and the sea at rest is blue.
+_WARMTH: Final = 0.4
+_WARMTH_SPREAD: Final = 0.06
+# Log-weight of a unit of brightness at full valence: palettes span 0.2.
 _BRIGHTNESS_LEAN: Final = 30.0
 _NATURAL_LEAN: Final = -1.0
 # How strictly colours make up for what the rest of the picture feels like; half of what chance adds to a picture.
@@ -64,13 +67,16 @@ class ColourAgent:
 
 
 def _lean(task: Task, chosen: Mapping[str, str]) -> Callable[[Entry], float]:
-    """Log-weights: warm and bright for pleasant music, and what makes up for the feeling of what is decided already."""
-    near = nearness(task.brief, {**task.given, **chosen}, _NEAR)
+    """Log-weights: as warm as the music is pleasant, bright with it, and what makes up for how the rest feels."""
+    beside = {**task.given, **chosen}
+    near = nearness(task.brief, beside, _NEAR)
+    wanted = _WARMTH * task.brief.tonal_valence - sum(lexicon().wording(kind, beside[kind]).warmth for kind in beside)
 
     def lean(entry: Entry) -> float:
         wording = lexicon().wording(entry.kind, entry.name)
-        tint = _WARMTH_LEAN * wording.warmth + _BRIGHTNESS_LEAN * wording.brightness
+        tint = task.brief.tonal_valence * _BRIGHTNESS_LEAN * wording.brightness
+        cast = -((wording.warmth - wanted) ** 2) / (2.0 * _WARMTH_SPREAD**2)
         natural = _NATURAL_LEAN if entry.kind == "palette" and not entry.colours else 0.0
-        return task.brief.tonal_valence * tint + natural + near(entry)
+        return tint + cast + natural + near(entry)
 
     return lean

@@ -5,11 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from services.agents.roles.agent import Task
 from services.agents.roles.choice import Choice, Role
 from services.agents.roles.choosing import choose
+
+# How much the tempo has a say beside the arousal, which was heard with the tempo in view.
+_PACE_SHARE: Final = 0.1
+# Motions lie about 0.3 apart in arousal: the first of a set is the nearest or its neighbour, and of the further ones,
+# which bring variety, one that is two away is never drawn.
+_FIRST_SPREAD: Final = 0.1
+_SPREAD: Final = 0.18
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +42,9 @@ class VerbAgent:
         brief = task.brief
         if brief.silent and "motion" not in task.given:
             return Motion(Choice("motion", "resting", reasons=("nothing is heard",)))
-        drive = 0.75 * brief.arousal + 0.25 * brief.pace
-        # Motions lie about 0.3 apart in arousal; one that is two away is never drawn.
-        return Motion(choose(task, "motion", 0.4 * brief.valence, drive, rng, spread=0.18, repeat=0.7))
+        drive = (1 - _PACE_SHARE) * brief.arousal + _PACE_SHARE * brief.pace
+        spread = _SPREAD if any(kind == "motion" for kind, _ in task.used) else _FIRST_SPREAD
+        return Motion(choose(task, "motion", 0.4 * brief.valence, drive, rng, spread=spread, repeat=0.7))
 
     def take(self, choices: Mapping[str, Choice]) -> Motion:
         """The motion of given choices."""

@@ -108,6 +108,37 @@ def test_a_client_that_leaves_frees_its_place(start: StartLoop) -> None:
     assert isinstance(next_one.last(), Finished)
 
 
+def test_of_many_in_flight_all_who_leave_are_noticed(start: StartLoop) -> None:
+    loop, boxes = start(), [Box() for _ in range(8)]
+    for box in boxes:
+        loop.submit(ENDLESS, box)
+    for box in boxes:
+        box.gone = True
+    assert [box.last() for box in boxes] == [Failed("CANCELLED", "cancelled by the client")] * 8
+
+
+def test_a_round_asks_few_and_those_first_that_have_waited_longest(start: StartLoop) -> None:
+    loop, asked = start(), list[int]()
+
+    class Asked(Box):
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self._number = number
+
+        def cancelled(self) -> bool:
+            asked.append(self._number)
+            return False
+
+    loop.stop()
+    loop._mailboxes = {number: Asked(number) for number in range(5)}
+    for _ in range(4):
+        loop._look_who_left(2)
+    assert asked == [0, 1, 2, 3, 4, 0, 1, 2]
+    loop._look_who_left()
+    assert sorted(asked[8:]) == [0, 1, 2, 3, 4]
+    loop._mailboxes.clear()
+
+
 def test_more_than_the_most_is_refused_at_once(start: StartLoop) -> None:
     slow = threading.Event()
     loop, held, refused = start(most=1), Box(slow), Box()

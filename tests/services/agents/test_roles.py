@@ -70,6 +70,23 @@ def test_more_valence_makes_brighter_and_warmer_palettes(arousal: float) -> None
     assert fmean(one.warmth for one in found[0.9]) > fmean(one.warmth for one in found[-0.9]) + 0.1
 
 
+def test_warmth_tells_of_valence_rather_than_of_arousal() -> None:
+    def warmth(valence: float, arousal: float) -> float:
+        return mean(lambda seed: wording(ColourAgent(), "palette", brief(valence, arousal), seed, given=DAY).warmth)
+
+    # A sea at rest that is a little pleasant is warmer than a stormy one that is a little unpleasant, and vice versa.
+    assert warmth(0.3, -0.7) > warmth(-0.3, 0.7)
+    assert warmth(0.3, 0.7) > warmth(-0.3, -0.7)
+
+
+def test_the_first_motion_of_a_set_is_nearer_to_the_music_than_the_further_ones() -> None:
+    def away(used: Mapping[tuple[str, str], int]) -> float:
+        wish = brief(0.2, 0.15)
+        return mean(lambda seed: abs(wording(VerbAgent(), "motion", wish, seed, used=used).entry.arousal - 0.15))
+
+    assert away({}) < away({("motion", "raging"): 1})
+
+
 def test_more_valence_makes_it_day() -> None:
     values = [mean(lambda s, v=v: wording(SceneAgent(), "time", brief(v), s).entry.valence) for v in LADDER]  # type: ignore[misc]
     assert rises(values, 0.3), values
