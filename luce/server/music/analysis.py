@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ class MusicAnalysis:
 class Analyzer:
     """Analyses a recording that comes in pieces.
 
-    Only features a frame are kept, about 0.7 MB a minute. How the samples are cut
+    Only features a frame are kept, about 0.35 MB a minute. How the samples are cut
     changes the last bits at most.
     """
 
@@ -72,9 +72,9 @@ class Analyzer:
         self._loudness = loudness.LoudnessMeter()
         self._short = spectra.FrameStream(onsets.ONSET_FFT, onsets.ONSET_HOP)
         self._long = spectra.FrameStream(pitch.PEAK_FFT, pitch.PEAK_HOP)
-        self._levels: list[spectra.FloatArray] = []
-        self._timbres: list[timbre.Timbre] = []
-        self._peaks: list[pitch.Peaks] = []
+        self._rises = onsets.Rises()
+        self._timbre = [spectra.Track() for _ in fields(timbre.Timbre)]
+        self._peaks = [spectra.Track(width=width) for width in (pitch.PEAK_COUNT, pitch.PEAK_COUNT, None)]
         self._samples = 0
 
     def feed(self, samples: spectra.FloatArray) -> None:
@@ -91,12 +91,12 @@ class Analyzer:
         """
         self._keep(self._short.finish(), self._long.finish())
         powers, loud = self._loudness.powers(), self._loudness.loudness()
-        envelope = onsets.onset_envelope(np.concatenate(self._levels))
-        self._levels.clear()
+        envelope = self._rises.envelope()
+        del self._rises
         onset_times, onset_heights = onsets.pick_onsets(envelope)
         # The descriptors hold the signal's own tempo, which their model was trained on.
         beat = tempo.estimate_tempo(envelope)
-        peaks = pitch.Peaks.joined(self._peaks)
+        peaks = pitch.Peaks.joined([pitch.Peaks(*(track.whole() for track in self._peaks))])
         self._peaks.clear()
         deviation, agreement = pitch.tuning(peaks)
         salience = pitch.semitone_salience(peaks, deviation)
@@ -107,7 +107,7 @@ class Analyzer:
             seconds=self._samples / spectra.SAMPLE_RATE,
             block_powers=powers,
             integrated_lufs=loud.integrated_lufs,
-            timbre=timbre.Timbre.joined(self._timbres),
+            timbre=timbre.Timbre(*(track.whole() for track in self._timbre)),
             envelope=envelope,
             onset_times=onset_times,
             onset_heights=onset_heights,
@@ -135,10 +135,16 @@ class Analyzer:
 
     def _keep(self, short: spectra.FloatArray, long: spectra.FloatArray) -> None:
         if len(short):
-            self._levels.append(onsets.levels_of(short))
-            self._timbres.append(timbre.timbre_of(short))
+            self._rises.feed(onsets.levels_of(short))
+            _add(self._timbre, timbre.timbre_of(short))
         if len(long):
-            self._peaks.append(pitch.peaks_of(long))
+            _add(self._peaks, pitch.peaks_of(long))
+
+
+def _add(tracks: list[spectra.Track], part: timbre.Timbre | pitch.Peaks) -> None:
+    """Keep each field of a stretch in its track."""
+    for track, field in zip(tracks, fields(part), strict=True):
+        track.add(getattr(part, field.name))
 
 
 def analyze(

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.signal
 
-from luce.server.music.spectra import SAMPLE_RATE, FloatArray, as_mono
+from luce.server.music.spectra import SAMPLE_RATE, FloatArray, Track, as_mono
 
 #: Absolute gate of BS.1770, and the value given for silence, in LUFS.
 SILENCE_LUFS = -70.0
@@ -87,7 +87,7 @@ class LoudnessMeter:
         self._step = round(BLOCK_HOP_SECONDS * sample_rate)
         self._sections = _k_weighting(sample_rate)
         self._state = np.zeros((2, 2) if channels == 1 else (2, 2, channels))
-        self._steps: list[npt.NDArray[np.float64]] = []
+        self._steps = Track(np.float64)
         self._held = np.zeros(0)
         self._samples, self._values = 0, 0
         self._squares = self._peak = 0.0
@@ -102,7 +102,7 @@ class LoudnessMeter:
             squares = squares.sum(axis=1)
         squares = np.concatenate([self._held, squares])
         whole = squares.size - squares.size % self._step
-        self._steps.append(squares[:whole].reshape(-1, self._step).sum(axis=1))
+        self._steps.add(squares[:whole].reshape(-1, self._step).sum(axis=1))
         self._held = squares[whole:]
         self._samples += len(samples)
         self._values += samples.size
@@ -111,7 +111,7 @@ class LoudnessMeter:
 
     def powers(self) -> npt.NDArray[np.float64]:
         """What :func:`block_powers` gives of all that came, at least one sample."""
-        steps = np.concatenate(self._steps)
+        steps = self._steps.whole()
         per_block = round(BLOCK_SECONDS / BLOCK_HOP_SECONDS)
         if steps.size < per_block:
             return np.array([(steps.sum() + self._held.sum()) / self._samples])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.ndimage
 
-from luce.server.music.spectra import SAMPLE_RATE, FloatArray, magnitude_blocks, mel_filters
+from luce.server.music.spectra import SAMPLE_RATE, FloatArray, Track, magnitude_blocks, mel_filters
 
 #: Frames of 2048 samples every 512 samples: 43.07 a second.
 ONSET_FFT = 2048
@@ -37,22 +37,60 @@ def band_levels(samples: FloatArray) -> FloatArray:
     return np.concatenate([levels_of(part) for part in magnitude_blocks(samples, ONSET_FFT, ONSET_HOP)])
 
 
+class Rises:
+    """The onset envelope of a signal whose levels come in stretches, by a third of their memory.
+
+    How far below the loudest band silence begins is known at the end only. Until then are kept those levels that rise,
+    about one of six, and what each rises from. What does not rise above the silence of what came so far will not rise
+    above that of the whole.
+    """
+
+    def __init__(self) -> None:
+        self._loudest = -np.inf
+        # The highest level near each band in the frames before; silence before the first one.
+        self._before = np.full((_LAG, _BANDS), -np.inf, np.float32)
+        self._rising = Track(np.uint8, _BANDS // 8)
+        self._levels, self._bases = Track(), Track()
+
+    def feed(self, levels: FloatArray) -> None:
+        """Take the levels of the next frames, (T, 40) float32 in dB."""
+        self._loudest = max(self._loudest, float(levels.max(initial=-np.inf)))
+        near = np.concatenate([self._before, scipy.ndimage.maximum_filter1d(levels, 3, axis=1)])
+        bases, self._before = near[: len(levels)], near[len(levels) :].copy()
+        rising = levels > np.maximum(bases, self._floor())
+        self._rising.add(np.packbits(rising, axis=1))
+        self._levels.add(levels[rising])
+        self._bases.add(bases[rising])
+
+    def envelope(self) -> FloatArray:
+        """What :func:`onset_envelope` gives of all that came, at least one frame."""
+        floor, marks = self._floor(), self._rising.whole()
+        levels, bases = self._levels.whole(), self._bases.whole()
+        result = np.empty(len(marks), np.float32)
+        done = 0
+        for first in range(0, len(marks), _BLOCK_FRAMES):
+            rising = np.unpackbits(marks[first : first + _BLOCK_FRAMES], axis=1).astype(np.bool_)
+            part = slice(done, done + int(rising.sum()))
+            rises = np.zeros(rising.shape, np.float32)
+            rises[rising] = np.maximum(levels[part], floor) - np.maximum(bases[part], floor)
+            result[first : first + _BLOCK_FRAMES] = np.clip(rises, 0, _LARGEST_RISE_DB).mean(axis=1)
+            done = part.stop
+        return result
+
+    def _floor(self) -> np.float32:
+        return np.float32(max(self._loudest + _RELATIVE_FLOOR_DB, _ABSOLUTE_FLOOR_DB))
+
+
 def onset_envelope(levels: FloatArray) -> FloatArray:
-    """Mean rise of the bands' levels in dB, (T,) float32, not negative.
+    """Mean rise of the bands' levels (T, 40) in dB, (T,) float32, not negative.
 
     Spectral flux on a log scale with a maximum filter over neighbouring bands, which keeps vibrato from passing for
     onsets (Böck & Widmer 2013, "Maximum filter vibrato suppression for onset detection").
     """
-    floor = np.float32(max(float(levels.max()) + _RELATIVE_FLOOR_DB, _ABSOLUTE_FLOOR_DB))
-    # What sounds in the very first frames began there.
-    before, rises = np.full((_LAG, levels.shape[1]), floor), []
+    rises = Rises()
     for first in range(0, len(levels), _BLOCK_FRAMES):
-        heard = np.maximum(levels[first : first + _BLOCK_FRAMES], floor)
-        before = np.concatenate([before, scipy.ndimage.maximum_filter1d(heard, 3, axis=1)])
-        rises.append(np.clip(heard - before[: len(heard)], 0, _LARGEST_RISE_DB).mean(axis=1))
-        before = before[len(heard) :]
-    result: FloatArray = np.concatenate(rises)
-    return result
+        rises.feed(levels[first : first + _BLOCK_FRAMES])
+    return rises.envelope()
 
 
 def pick_onsets(envelope: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -42,6 +42,31 @@ def frame_count(length: int, hop: int) -> int:
     return 1 + length // hop
 
 
+class Track:
+    """Rows that come in stretches, kept one after the other in one piece of memory that grows where it is.
+
+    A list of many small arrays would leave holes between what is worked with meanwhile, and be twice as large as
+    it is joined.
+
+    Args:
+        dtype: of the values.
+        width: values of a row; None where a row is one value.
+    """
+
+    def __init__(self, dtype: npt.DTypeLike = np.float32, width: int | None = None) -> None:
+        self._dtype = np.dtype(dtype)
+        self._shape = (-1,) if width is None else (-1, width)
+        self._bytes = bytearray()
+
+    def add(self, rows: npt.NDArray[Any]) -> None:
+        """Take the next rows, (n,) or (n, width). Not while somebody holds :meth:`whole`."""
+        self._bytes += np.ascontiguousarray(rows, self._dtype).tobytes()
+
+    def whole(self) -> npt.NDArray[Any]:
+        """All rows; the track's own memory, which may be written to."""
+        return np.frombuffer(self._bytes, self._dtype).reshape(self._shape)
+
+
 class FrameStream:
     """Magnitudes of the frames of a signal that comes in pieces, the same however it is cut.
 

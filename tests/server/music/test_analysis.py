@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from luce.errors import InvalidArgument
-from luce.server.music.analysis import analyze
+from luce.server.music.analysis import Analyzer, analyze
 from luce.server.music.descriptors import DESCRIPTOR_COUNT, DESCRIPTOR_NAMES
 from luce.server.music.spectra import SAMPLE_RATE, FloatArray
 from tests.server.music import signals
@@ -109,6 +109,21 @@ def test_another_sample_rate_is_refused_by_name() -> None:
     with pytest.raises(InvalidArgument, match="22050") as caught:
         analyze(np.zeros(100, np.float32), 44100)
     assert caught.value.field == "sample_rate"
+
+
+def test_half_a_megabyte_is_kept_of_a_minute() -> None:
+    minute = np.tile(signals.progression(0, "major", 100, 10), 6)
+    analyzer = Analyzer()
+    tracemalloc.start()
+    try:
+        kept = []
+        for _ in range(3):
+            for start in range(0, minute.size, 10 * SAMPLE_RATE):
+                analyzer.feed(minute[start : start + 10 * SAMPLE_RATE])
+            kept.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert kept[2] - kept[0] < 2 * 0.5e6
 
 
 @pytest.mark.slow
