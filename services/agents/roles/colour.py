@@ -18,7 +18,7 @@ from services.agents.roles.seeing import nearness
 _WARMTH: Final = 0.4
 _WARMTH_SPREAD: Final = 0.06
 # Log-weight of a unit of brightness at full valence: palettes span 0.2.
-_BRIGHTNESS_LEAN: Final = 30.0
+_BRIGHTNESS_LEAN: Final = 90.0
 _NATURAL_LEAN: Final = -1.0
 # How strictly colours make up for what the rest of the picture feels like; half of what chance adds to a picture.
 _NEAR: Final = 0.05

@@ -15,7 +15,7 @@ from services.agents.roles.choosing import choose
 from services.agents.roles.seeing import nearness
 
 # Log-weight of a unit of brightness at full valence: styles span 0.2.
-_BRIGHTNESS_LEAN: Final = 12.0
+_BRIGHTNESS_LEAN: Final = 40.0
 # How strictly the style of a set's first picture goes by how it makes pictures feel; the further ones bring variety.
 _NEAR: Final = 0.12
 
