@@ -256,16 +256,15 @@ class Engine:
         asks: list[Ask] = []
         rows: list[FloatArray] = []
         for key, state in self._running.items():
-            # What has no logits fails on its own, later.
-            if not isinstance(state.search, Sampled) or any(
-                isinstance(outcomes[row], Exception) for row in (*state.rows, *state.against)
-            ):
+            if not isinstance(state.search, Sampled):
                 continue
-            ask = state.search.ask()
-            if ask is not None:
+            logits = _logits_or_none(state, outcomes)
+            # What has no logits fails on its own, later.
+            ask = None if logits is None else state.search.ask()
+            if logits is not None and ask is not None:
                 keys.append(key)
                 asks.append(ask)
-                rows.append(_logits(state, outcomes)[0])
+                rows.append(logits[0])
         if not keys:
             return {}
         return dict(zip(keys, pick(np.concatenate(rows), asks), strict=True))
@@ -363,6 +362,14 @@ def _logits(state: InFlight, outcomes: Mapping[Row, Outcome]) -> FloatArray:
     if state.against:
         found = guide(found, _stack(state.against, outcomes), state.request.guidance_scale)
     return found
+
+
+def _logits_or_none(state: InFlight, outcomes: Mapping[Row, Outcome]) -> FloatArray | None:
+    """As :func:`_logits`; None where a row has an error."""
+    try:
+        return _logits(state, outcomes)
+    except Exception:
+        return None
 
 
 def _stack(rows: Sequence[Row], outcomes: Mapping[Row, Outcome]) -> FloatArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -57,9 +57,8 @@ def top_k(values: Doubles, k: int) -> Ids:
     return first
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """How one token is to be drawn.
+class Ask(NamedTuple):
+    """How one token is to be drawn; a tuple, since one is made for every token.
 
     Attributes:
         allowed: (V,) what may come; None is everything.
@@ -86,8 +85,7 @@ def pick(logits: FloatArray, asks: Sequence[Ask]) -> list[tuple[int, float] | No
     more than that of one: what is done, is done to all rows at once.
     """
     values: Doubles = _allowed(logits, asks).astype(np.float64)
-    _hold(values, asks)
-    best = values.max(axis=-1, keepdims=True)
+    best = _hold(values, asks)
     # A NaN that may not come spoils the row too, as does one that may.
     sound = np.isfinite(best[:, 0]) & (logits.max(axis=-1) < np.inf)
     values[~sound], best[~sound] = 0.0, 0.0
@@ -130,14 +128,18 @@ def _draw(values: Doubles, weights: Doubles, asks: Sequence[Ask]) -> Ids:
     return found
 
 
-def _hold(values: Doubles, asks: Sequence[Ask]) -> None:
-    """Take out of (R, V) what is held back, but for rows where nothing else is left."""
+def _hold(values: Doubles, asks: Sequence[Ask]) -> Doubles:
+    """Take out of (R, V) what is held back, but for rows where nothing else is left; returns the largest (R, 1)."""
     rows = [row for row, ask in enumerate(asks) if ask.held is not None]
-    if rows:
-        places = rows, [ask.held for ask in asks if ask.held is not None]
-        kept = values[places]
-        values[places] = -np.inf
-        values[places] = np.where(np.isfinite(values[rows].max(axis=-1)), -np.inf, kept)
+    places = rows, [ask.held for ask in asks if ask.held is not None]
+    kept = values[places]
+    values[places] = -np.inf
+    best: Doubles = values.max(axis=-1, keepdims=True)
+    if rows and not np.isfinite(best).all():
+        left = np.isfinite(best[rows, 0])
+        values[places] = np.where(left, -np.inf, kept)
+        best = values.max(axis=-1, keepdims=True)
+    return best
 
 
 def _kept(probabilities: Doubles, asks: Sequence[Ask]) -> Doubles:
