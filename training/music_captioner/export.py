@@ -1,4 +1,7 @@
-"""The trained captioner as ``model_repository/music_captioner/1``: two graphs, the tokenizer and generation.json."""
+"""The trained captioner as ``model_repository/music_captioner/1``: two graphs, the tokenizer and generation.json.
+
+The step is traced, then made anew with 8-bit weights (``quantise``), for which clips that were trained on are heard.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import json
 import shutil
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
@@ -14,24 +18,18 @@ import torch
 from torch import Tensor, nn
 
 from luce.server.music.captions import END, LENGTHS, START
+from training.audio_encoder.clips import CACHE
 from training.image_generator.export import OPSET, halve_weights
+from training.music_captioner import quantise
 from training.music_captioner.network import Captioner, Sizes, Step
+from training.music_captioner.step_graph import Array
 from training.music_captioner.train import RUN, load_captioner
 
-ROOT = Path(__file__).resolve().parents[2]
-TARGET = ROOT / "model_repository" / "music_captioner" / "1"
-#: Lengths of the cache: short captions stay in the first.
-CACHE_LENGTHS = (32, 80)
+TARGET = quantise.TARGET
 
 
 def generation(sizes: Sizes) -> dict[str, object]:
-    """What ``backends/autoregressive`` reads."""
-    tensors = []
-    for layer in range(sizes.layers):
-        tensors += [
-            {"input": f"keys{layer}", "output": f"new_keys{layer}", "shape": [sizes.head, "time"]},
-            {"input": f"values{layer}", "output": f"new_values{layer}", "shape": ["time", sizes.head]},
-        ]
+    """What ``backends/autoregressive`` reads, but for the cache."""
     return {
         "version": 1,
         "vocabulary_size": sizes.vocabulary,
@@ -43,7 +41,6 @@ def generation(sizes: Sizes) -> dict[str, object]:
             {"name": "tags", "shape": [sizes.labels]},
         ],
         "decoder": {"graph": "decoder.onnx"},
-        "cache": {"lengths": list(CACHE_LENGTHS), "tensors": tensors},
         "max_tokens": {"min": 1, "max": max(LENGTHS) + 4, "default": max(LENGTHS)},
         "max_prefix": 2,
         "sampling": {
@@ -107,12 +104,12 @@ def _export(
         return halve_weights(onnx.load(str(path)))
 
 
-def write(model: Captioner, tokenizer: Path, target: Path = TARGET) -> None:
-    """Write everything that is served."""
+def write(model: Captioner, tokenizer: Path, heard: Mapping[str, Array], target: Path = TARGET) -> None:
+    """Write everything that is served; ``heard`` as in :func:`training.music_captioner.quantise.write`."""
     target.mkdir(parents=True, exist_ok=True)
     (target / "encoder.onnx").write_bytes(encoder_graph(model).SerializeToString())
-    (target / "decoder.onnx").write_bytes(decoder_graph(model).SerializeToString())
     (target / "generation.json").write_text(json.dumps(generation(model.sizes), indent=1) + "\n", encoding="utf-8")
+    quantise.write(decoder_graph(model), heard, target)
     if tokenizer.resolve() != (target / "tokenizer.json").resolve():
         shutil.copyfile(tokenizer, target / "tokenizer.json")
 
@@ -122,8 +119,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, default=RUN)
     parser.add_argument("--target", type=Path, default=TARGET)
+    parser.add_argument("--cache", type=Path, default=CACHE, help="folder of the clips")
     options = parser.parse_args()
-    write(load_captioner(options.run), options.run / "tokenizer.json", options.target)
+    heard = quantise.known_sounds(options.cache)
+    write(load_captioner(options.run), options.run / "tokenizer.json", heard, options.target)
 
 
 if __name__ == "__main__":
