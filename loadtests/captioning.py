@@ -1,7 +1,7 @@
 """How fast captions are written by the real Triton, alone and together.
 
 The committed captioner writes captions of 50 tokens for 1, 4 and 16 requests at a time, with one thread. What is told
-is told of the time in which as many are in flight: as one ends, the next begins, until four for each place have.
+is told of the time in which as many are in flight: as one ends, the next begins, until twelve for each place have.
 
     python -m loadtests.captioning
 
@@ -34,7 +34,7 @@ TOGETHER: Final = (1, 4, 16)
 TOKENS: Final = 50
 FEWEST: Final = 16
 """Captions of one measurement at least."""
-WAVES: Final = 4
+WAVES: Final = 12
 """Captions that follow one another in each place at least; the first and the last one do not count."""
 DEADLINE_S: Final = 60.0
 
@@ -81,7 +81,7 @@ async def measure(rounds: int) -> dict[int, float]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the arguments, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="repetitions, of which the median counts (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=12, help="repetitions, of which the median counts (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object after the table")
     given = parser.parse_args(arguments)
     # gRPC tells of each server that is started beside open channels; nothing is wrong with that.

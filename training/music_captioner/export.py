@@ -1,6 +1,7 @@
 """The trained captioner as ``model_repository/music_captioner/1``: two graphs, the tokenizer and generation.json.
 
-The step is traced, then made anew with 8-bit weights (``quantise``), for which clips that were trained on are heard.
+Both get 8-bit weights (``quantise``). The step, which runs for many requests at once, is made anew for that, and clips
+that were trained on are heard for its scales.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def encoder_graph(model: Captioner) -> onnx.ModelProto:
 
 
 def decoder_graph(model: Captioner) -> onnx.ModelProto:
-    """The step of :class:`training.music_captioner.network.Step`."""
+    """The step of :class:`training.music_captioner.network.Step`, its weights and tables in float16."""
     sizes = model.sizes
     cache = [f"{kind}{layer}" for layer in range(sizes.layers) for kind in ("keys", "values")]
     memory = _memory_names(sizes.layers)
@@ -77,7 +78,7 @@ def decoder_graph(model: Captioner) -> onnx.ModelProto:
     outputs = ["logits", *(f"new_{name}" for name in cache)]
     axes = {name: {0: "rows"} for name in ("tokens", "position", *memory, *outputs)}
     axes |= {name: {0: "rows", 2 if name.startswith("keys") else 1: "time"} for name in cache}
-    return _export(Step(model), tuple(example), ["tokens", "position", *cache, *memory], outputs, axes)
+    return halve_weights(_export(Step(model), tuple(example), ["tokens", "position", *cache, *memory], outputs, axes))
 
 
 def _export(
@@ -101,13 +102,13 @@ def _export(
             opset_version=OPSET,
             dynamo=False,
         )
-        return halve_weights(onnx.load(str(path)))
+        return onnx.load(str(path))
 
 
 def write(model: Captioner, tokenizer: Path, heard: Mapping[str, Array], target: Path = TARGET) -> None:
     """Write everything that is served; ``heard`` as in :func:`training.music_captioner.quantise.write`."""
     target.mkdir(parents=True, exist_ok=True)
-    (target / "encoder.onnx").write_bytes(encoder_graph(model).SerializeToString())
+    quantise.write_encoder(encoder_graph(model), target)
     (target / "generation.json").write_text(json.dumps(generation(model.sizes), indent=1) + "\n", encoding="utf-8")
     quantise.write(decoder_graph(model), heard, target)
     if tokenizer.resolve() != (target / "tokenizer.json").resolve():

@@ -1,7 +1,7 @@
 """Make the served step, with 8-bit weights, of a traced one: ``python -m training.music_captioner.quantise``.
 
 What enters each product is looked at while captions of clips that were trained on are written in float32; the greatest
-value becomes the end of its scale.
+value becomes the end of its scale. The encoder, which runs for one request at a time, finds its scales as it runs.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from luce.server.music.captions import END, LENGTHS, START, TOPICS, prefix
 from training.audio_encoder.clips import CACHE, load
@@ -86,6 +87,12 @@ def memory(encoder: Path, heard: Mapping[str, Array]) -> dict[str, Array]:
     names, inputs = [output.name for output in session.get_outputs()], ("audio_tokens", "tags")
     rows = [session.run(names, {name: heard[name][[row]] for name in inputs}) for row in range(len(heard["tags"]))]
     return {name: np.concatenate(parts) for name, parts in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def write_encoder(traced: onnx.ModelProto, target: Path = TARGET) -> None:
+    """Write the served encoder, with 8-bit products whose scale is that of the request's own tensors."""
+    kinds = ["MatMul", "Gemm"]
+    quantize_dynamic(traced, target / "encoder.onnx", kinds, per_channel=True, weight_type=QuantType.QInt8)
 
 
 def write(traced: onnx.ModelProto, heard: Mapping[str, Array], target: Path = TARGET) -> None:

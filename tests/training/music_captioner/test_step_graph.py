@@ -12,9 +12,9 @@ import torch
 
 from backends.autoregressive.loading import Options, load_engine
 from luce.server.music.captions import END, FIRST_WORD, START
-from training.music_captioner.export import decoder_graph, write
+from training.music_captioner.export import decoder_graph, encoder_graph, write
 from training.music_captioner.network import Captioner, Sizes
-from training.music_captioner.quantise import scale_of, scales
+from training.music_captioner.quantise import scale_of, scales, write_encoder
 from training.music_captioner.step_graph import Array, build, quantise, read
 from training.music_captioner.vocabulary import train
 
@@ -114,6 +114,18 @@ def test_a_scale_holds_what_was_seen() -> None:
     for least, most, zero in ((0.0, 5.1, 0), (-2.54, 1.0, 128), (-1.0, 2.54, 128)):
         scale = scale_of(least, most)
         assert (scale.zero, round(scale.step, 9)) == (zero, 0.02)
+
+
+def test_with_8_bit_weights_what_was_heard_is_close(model: Captioner, tmp_path: Path) -> None:
+    traced = encoder_graph(model)
+    write_encoder(traced, tmp_path)
+    random = np.random.default_rng(6)
+    feeds: dict[str, Array] = {"audio_tokens": random.standard_normal((1, 5, 12)).astype(np.float32)}
+    feeds["tags"] = random.random((1, 7)).astype(np.float32)
+    expected, found = run(traced, feeds), run(onnx.load(tmp_path / "encoder.onnx"), feeds)
+    assert expected.keys() == found.keys()
+    for name, values in expected.items():
+        assert 0 < np.abs(found[name] - values).max() < 0.05 * np.abs(values).max()
 
 
 def test_what_is_written_is_served(model: Captioner, tmp_path: Path) -> None:
