@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from luce.server.chain import DRUM_KIT, Controls, Thought
 from luce.server.music.composing.orchestra import DRUMS, INSTRUMENTS
-from luce.server.music.composing.planning import TIME_SIGNATURES, Moment, Wish
-from luce.server.music.composing.score import METRES
+from luce.server.music.composing.planning import Moment, Wish, time_signature_for, whole_bars
 from luce.v1 import mapping_pb2
 from services.mapping.continuing import Beginning
 from services.mapping.orders import MusicOrder
@@ -42,7 +41,7 @@ def wish_of(
     """
     if beginning is not None:
         order = beginning.asked(order)
-    metre = order.time_signature or (controls.metre if controls.metre in TIME_SIGNATURES else None)
+    metre = order.time_signature or time_signature_for(controls.metre)
     seconds = sum(moment.seconds for moment in moments)
     bpm = beginning.given.bpm if beginning is not None else controls.tempo_bpm
     return Wish(
@@ -51,18 +50,10 @@ def wish_of(
         key=order.key,
         mode=None if order.key else controls.mode,
         time_signature=metre,
-        tempo_bpm=order.tempo_bpm or _whole_bars(bpm, metre, seconds),
+        tempo_bpm=order.tempo_bpm or (whole_bars(bpm, metre, seconds) if metre else None),
         instruments=order.instruments or _instruments(controls),
         given=beginning.tail if beginning else None,
     )
-
-
-def _whole_bars(bpm: float, metre: str | None, seconds: float) -> float | None:
-    """The tempo nearest to one at which whole bars fill the time; None where the metre is open."""
-    if metre is None:
-        return None
-    quarters = METRES[TIME_SIGNATURES.index(metre)].quarters
-    return max(1, round(seconds * bpm / 60 / quarters)) * quarters * 60 / seconds
 
 
 def _instruments(controls: Controls) -> tuple[str, ...]:

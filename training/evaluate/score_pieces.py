@@ -17,8 +17,7 @@ from luce.server.music.composing.drafting import Draft
 from luce.server.music.composing.orchestra import DRUMS, INSTRUMENTS
 from luce.server.music.composing.ordinary import strangeness
 from luce.server.music.composing.performance import heard, perform
-from luce.server.music.composing.planning import TIME_SIGNATURES, Moment, Wish, plan
-from luce.server.music.composing.score import METRES
+from luce.server.music.composing.planning import Moment, Wish, plan, time_signature_for, whole_bars
 from luce.server.music.emotion_input import note_rows
 from luce.server.vision import PictureReader
 from training.midi_composer.judge import describe
@@ -71,14 +70,6 @@ def names_of(controls: Controls) -> tuple[str, ...]:
     return () if set(names) <= {DRUMS} else names
 
 
-def whole_bars(controls: Controls) -> float | None:
-    """The tempo nearest to the chain's at which whole bars fill the time, as ``services/mapping`` asks for it."""
-    if controls.metre not in TIME_SIGNATURES:
-        return None
-    quarters = METRES[TIME_SIGNATURES.index(controls.metre)].quarters
-    return max(1, round(SECONDS * controls.tempo_bpm / 60 / quarters)) * quarters * 60 / SECONDS
-
-
 class Composer:
     """Photographs and captions into music, and music into feelings.
 
@@ -108,12 +99,13 @@ class Composer:
             controls = Chain().think(impression, index).controls
             async with self._places:
                 idea = await self._mapper.map(what.embedding, seed=index, deadline=DEADLINE_S)
+            metre = time_signature_for(controls.metre)
             wish = Wish(
                 moments=(Moment(SECONDS, what.emotion.valence, what.emotion.arousal),),
                 embedding=idea.embedding,
                 mode=controls.mode,
-                time_signature=controls.metre if controls.metre in TIME_SIGNATURES else None,
-                tempo_bpm=whole_bars(controls),
+                time_signature=metre,
+                tempo_bpm=whole_bars(controls.tempo_bpm, metre, SECONDS) if metre else None,
                 instruments=names_of(controls),
             )
             return await self._nearest(wish, index)

@@ -30,6 +30,8 @@ SECONDS_RANGE: Final = (2.0, 600.0)
 MODES: Final = ("major", "minor")
 TIME_SIGNATURES: Final = tuple(metre.name for metre in METRES)
 
+_WRITTEN_AS: Final = {"2/4": "4/4", "12/8": "6/8"}
+"""Two bars of the one as a bar of the other, or a bar as two."""
 _NEAREST: Final = 24
 """Excerpts among which one is drawn."""
 _TEMPO_WIDTH: Final = 0.2
@@ -265,6 +267,18 @@ def plan(wish: Wish, seed: int) -> Plan:
     orchestra = orchestra_of(wish.instruments) if wish.instruments else chosen_orchestra(*whole, random)
     manner = Manner(bpm, shift, orchestra, whole[1], (home + shift) % 12, is_minor)
     return Plan(metre, manner, tuple(sections), wish.embedding, wish.given)
+
+
+def time_signature_for(metre: str) -> str | None:
+    """The one of :data:`TIME_SIGNATURES` in which music of a metre can be written; None where it cannot."""
+    written = _WRITTEN_AS.get(metre, metre)
+    return written if written in TIME_SIGNATURES else None
+
+
+def whole_bars(bpm: float, time_signature: str, seconds: float) -> float:
+    """The tempo, in quarter notes a minute, nearest to ``bpm`` at which whole bars fill the time."""
+    quarters = METRES[TIME_SIGNATURES.index(time_signature)].quarters
+    return max(1, round(seconds * bpm / 60 / quarters)) * quarters * 60 / seconds
 
 
 def check(wish: Wish) -> None:

@@ -10,9 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from luce.errors import InvalidArgument
+from luce.server.chain import lexicon
 from luce.server.music.composing.controls import CONTROL_SIZE, MEASURED, STYLES, Controls, unpacked
 from luce.server.music.composing.drafting import Draft
-from luce.server.music.composing.planning import TIME_SIGNATURES, Moment, Wish, corpus, plan
+from luce.server.music.composing.planning import (
+    TIME_SIGNATURES,
+    Moment,
+    Wish,
+    corpus,
+    plan,
+    time_signature_for,
+    whole_bars,
+)
 from luce.server.music.composing.score import MELODY, METRES, Score
 from luce.server.music.composing.tokens import CONTEXT, FIRST_METRE, bar_token, encode
 
@@ -42,6 +51,28 @@ def test_a_given_tempo_holds_and_the_length_is_right_to_the_bar(bpm: float, seco
     assert found.manner.bpm == bpm
     bar_s = METRES[found.metre].quarters * 60 / bpm
     assert abs(found.seconds - seconds) <= max(bar_s, seconds * 0.5) / 2 + bar_s / 2
+
+
+@given(st.floats(40, 220), st.sampled_from(TIME_SIGNATURES), st.floats(5, 180))
+def test_the_tempo_nearest_to_one_fills_the_time_with_whole_bars(bpm: float, signature: str, seconds: float) -> None:
+    quarters = METRES[TIME_SIGNATURES.index(signature)].quarters
+    bars = seconds * whole_bars(bpm, signature, seconds) / 60 / quarters
+    assert bars == pytest.approx(round(bars))
+    wanted = seconds * bpm / 60 / quarters
+    assert abs(bars - wanted) <= 0.5001 or bars == pytest.approx(1)
+
+
+def test_every_metre_of_the_chain_can_be_written() -> None:
+    metres = {metre for genre in lexicon().genres.values() for metre in genre.metres}
+    assert {"2/4", "12/8"} <= metres
+    assert {metre: time_signature_for(metre) for metre in metres} == {
+        "2/4": "4/4",
+        "3/4": "3/4",
+        "4/4": "4/4",
+        "6/8": "6/8",
+        "12/8": "6/8",
+    }
+    assert time_signature_for("5/4") is None
 
 
 @pytest.mark.parametrize(
