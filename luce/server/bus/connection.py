@@ -45,6 +45,26 @@ class BusClient(nats.aio.client.Client):
             self._notices.add(task)
             task.add_done_callback(self._notices.discard)
 
+    async def flush(self, timeout: int = nats.aio.client.DEFAULT_FLUSH_TIMEOUT) -> None:
+        """Return once the server has all that was sent before. Raises `nats.errors.FlushTimeoutError`.
+
+        nats-py lets its PING overtake what still waits to be written, so that the answer would say nothing of it.
+        """
+        if self.is_connected and timeout > 0:
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._flush_pending(force_flush=True)
+            except TimeoutError:
+                raise nats.errors.FlushTimeoutError from None
+        await super().flush(timeout)
+
+    async def _process_pong(self) -> None:
+        # Who waited may be gone, by cancellation or by timeout. For that, nats-py would end its reading loop, and
+        # nothing would come over this connection any more.
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
     async def _notify(self, listener: ReconnectListener) -> None:
         try:
             await listener()
