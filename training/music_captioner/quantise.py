@@ -90,7 +90,10 @@ def memory(encoder: Path, heard: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def write_encoder(traced: onnx.ModelProto, target: Path = TARGET) -> None:
-    """Write the served encoder, with 8-bit products whose scale is that of the request's own tensors."""
+    """Write the served encoder, with 8-bit products whose scale is that of the request's own tensors.
+
+    ``traced`` takes one request at a time, so nobody's scale depends on company.
+    """
     kinds = ["MatMul", "Gemm"]
     quantize_dynamic(traced, target / "encoder.onnx", kinds, per_channel=True, weight_type=QuantType.QInt8)
 
